@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What the rest of the program can do to the machine. Each part is implemented in its own file of
+// this folder; a test builds a Host on a temporary tree.
+
+import type {Readable} from 'node:stream';
+
+export interface Host {
+    /** Prefix of every path: empty for the running system, else an absolute directory. */
+    readonly root: string;
+    readonly files: Files;
+    readonly programs: Programs;
+    readonly http: Http;
+    /** Only the running system has one; offline trees have none. */
+    readonly systemd: Systemd | null;
+    readonly locks: Locks;
+}
+
+export type FileType = 'file' | 'directory' | 'symlink' | 'other';
+
+export interface FileStatus {
+    readonly type: FileType;
+    /** Bytes. */
+    readonly size: number;
+    /** Permission bits. */
+    readonly mode: number;
+    readonly uid: number;
+    /** Seconds since 1970. */
+    readonly mtime: number;
+}
+
+/** A file under a temporary name in its final directory; it is nothing until it is committed. */
+export interface PendingFile {
+    readonly fd: number;
+    /** Absolute path of the temporary name, without the root prefix. */
+    readonly path: string;
+    /** fsync, rename to the final name, fsync of the directory. */
+    commit(options?: {readonly mode?: number; readonly mtime?: number}): Promise<void>;
+    /** Removes the temporary file. Harmless after commit(). */
+    discard(): Promise<void>;
+}
+
+/** Every path is absolute and inside the root; "not there" is null, [] or false and never an error. */
+export interface Files {
+    /** Bounded by maxBytes (default 1 MiB); follows symbolic links inside the root. */
+    readText(path: string, maxBytes?: number): Promise<string | null>;
+    readBytes(path: string, maxBytes?: number): Promise<Buffer | null>;
+    /** Names in a directory, in byte order. */
+    list(path: string): Promise<readonly string[]>;
+    /** lstat(2). */
+    status(path: string): Promise<FileStatus | null>;
+    /** Target of a symbolic link, as written in it. */
+    readLink(path: string): Promise<string | null>;
+    /** Rule: temporary file in the same directory, fsync, rename, fsync the directory. Makes parents (0755). */
+    writeWhole(path: string, content: string | Uint8Array, mode?: number): Promise<void>;
+    /** Replaces a symbolic link in one rename. */
+    linkWhole(path: string, target: string): Promise<void>;
+    /** unlink(2) and fsync of the directory; nothing there is fine. */
+    remove(path: string): Promise<void>;
+    /** rmdir(2) while it is empty; anything else is left alone. */
+    removeEmptyDirectory(path: string): Promise<void>;
+    createPending(finalPath: string): Promise<PendingFile>;
+    /** Bytes that an unprivileged program could still write beside path. */
+    freeBytes(path: string): Promise<number>;
+}
+
+export interface ProgramOptions {
+    readonly input?: string | Uint8Array;
+    readonly signal?: AbortSignal;
+    /** Milliseconds; default 60 000. */
+    readonly timeout?: number;
+    /** Bytes of stdout and stderr each; default 4 MiB. */
+    readonly maxBuffer?: number;
+}
+
+export interface ProgramResult {
+    /** Exit status; null when a signal or the time limit ended it. */
+    readonly exitCode: number | null;
+    readonly signal: string | null;
+    readonly stdout: string;
+    readonly stderr: string;
+}
+
+export interface Programs {
+    /** Runs a program by its argument vector, never a shell. Only a missing program or an abort throws. */
+    run(command: readonly [string, ...string[]], options?: ProgramOptions): Promise<ProgramResult>;
+    /**
+     * Feeds bytes to a decompressor that runs without privileges, whose standard output is the file.
+     * RLIMIT_FSIZE stops it at maxBytes. Throws SnowError: NoSpace, VerificationFailed, Cancelled.
+     */
+    decompress(
+        format: Compression,
+        input: AsyncIterable<Uint8Array>,
+        output: PendingFile,
+        options: {readonly maxBytes: number; readonly signal?: AbortSignal},
+    ): Promise<void>;
+}
+
+export type Compression = 'none' | 'gz' | 'xz' | 'zst' | 'bz2';
+
+export interface HttpOptions {
+    readonly signal?: AbortSignal;
+    /** Bytes of the body at most. */
+    readonly maxBytes: number;
+    /** Continue a download from this byte. */
+    readonly offset?: number;
+}
+
+export interface HttpBody {
+    /** From Content-Length; null when the server does not say. */
+    readonly totalBytes: number | null;
+    readonly stream: Readable;
+}
+
+/** Bounded in size, time and redirects; https stays https. Throws SnowError Network or NotFound, Cancelled. */
+export interface Http {
+    open(url: string, options: HttpOptions): Promise<HttpBody>;
+    readBytes(url: string, options: HttpOptions): Promise<Buffer>;
+    close(): Promise<void>;
+}
+
+export interface Systemd {
+    /** Runs a program as its own transient unit, in the host's namespaces, logged in the journal; aborting stops the unit. */
+    runUnit(
+        name: string,
+        command: readonly [string, ...string[]],
+        options?: ProgramOptions,
+    ): Promise<ProgramResult>;
+    isUnitEnabled(unit: string): Promise<boolean>;
+    /** Enables and starts, or disables and stops. */
+    setUnitEnabled(unit: string, enabled: boolean): Promise<void>;
+}
+
+export interface Locks {
+    /**
+     * Locks a file for writing; bound to the open file description, so that it ends with the process.
+     * Throws SnowError Busy when another process holds it.
+     */
+    acquire(path: string): Promise<AsyncDisposable>;
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import {defineConfig} from 'vitest/config';
+
+/** One project a tier; the slower ones share guests, so their files run one after the other. */
+function tier(name: string, testTimeout: number) {
+    return {
+        test: {
+            name,
+            include: [`tests/${name}/**/*.test.ts`],
+            testTimeout,
+            hookTimeout: Math.max(testTimeout, 30_000),
+            fileParallelism: name === 'unit',
+        },
+    };
+}
+
+export default defineConfig({
+    test: {
+        projects: [
+            tier('unit', 20_000),
+            tier('bus', 120_000),
+            tier('guest', 300_000),
+            tier('desktop', 300_000),
+        ],
+    },
+});
