@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Makes dist/: the extension, snowd, snowctl, and with --lab the programs of tests/lab and bench.
+// Makes dist/: the extension, snowd and snowctl; --programs: not the extension; --lab: the programs
+// of tests/lab and bench, too; --generate-only: just the code from interfaces/*.xml.
 import {execFile} from 'node:child_process';
 import {chmod, cp, mkdir, readFile, readdir, rm, writeFile} from 'node:fs/promises';
 import {promisify} from 'node:util';
@@ -29,7 +30,7 @@ const tsTypes = {
 await generateInterfaces();
 if (!flags.has('--generate-only')) {
     await rm('dist', {recursive: true, force: true});
-    await Promise.all([buildPrograms(), buildExtension()]);
+    await Promise.all([buildPrograms(), flags.has('--programs') || buildExtension()]);
     if (flags.has('--lab')) await buildLab();
 }
 
