@@ -44,10 +44,14 @@ export interface Files {
     /** Bounded by maxBytes (default 1 MiB); follows symbolic links inside the root. */
     readText(path: string, maxBytes?: number): Promise<string | null>;
     readBytes(path: string, maxBytes?: number): Promise<Buffer | null>;
+    /** The first bytes of a file, at most count. */
+    readStart(path: string, count: number): Promise<Buffer | null>;
     /** Names in a directory, in byte order. */
     list(path: string): Promise<readonly string[]>;
-    /** lstat(2). */
+    /** lstat(2), where nothing but directories on the way is followed. */
     status(path: string): Promise<FileStatus | null>;
+    /** Where the path leads, without symbolic links. */
+    resolve(path: string): Promise<string | null>;
     /** Target of a symbolic link, as written in it. */
     readLink(path: string): Promise<string | null>;
     /** Rule: temporary file in the same directory, fsync, rename, fsync the directory. Makes parents (0755). */
@@ -83,6 +87,8 @@ export interface ProgramResult {
 export interface Programs {
     /** Runs a program by its argument vector, never a shell. Only a missing program or an abort throws. */
     run(command: readonly [string, ...string[]], options?: ProgramOptions): Promise<ProgramResult>;
+    /** Whether a program of that name can be run. */
+    isInstalled(name: string): Promise<boolean>;
     /**
      * Feeds bytes to a decompressor that runs without privileges, whose standard output is the file.
      * RLIMIT_FSIZE stops it at maxBytes. Throws SnowError: NoSpace, VerificationFailed, Cancelled.

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import {type ChildProcess, spawn} from 'node:child_process';
+import {once} from 'node:events';
+import {write} from 'node:fs';
+import type {Writable} from 'node:stream';
+
+import {asSnowError, hasErrno} from './errno.ts';
+import {SnowError} from './error.ts';
+import type {Compression, PendingFile} from './host.ts';
+
+/** Programs that unpack from standard input to standard output. */
+const decompressors: Readonly<
+    Record<Exclude<Compression, 'none'>, readonly [string, ...string[]]>
+> = {
+    zst: ['zstd', '-dcq'],
+    xz: ['xz', '-dcq'],
+    gz: ['gzip', '-dcq'],
+    bz2: ['bzip2', '-dcq'],
+};
+
+/** The program that unpacks a format; null: none is needed. */
+export function decompressorOf(format: Compression): string | null {
+    return format === 'none' ? null : decompressors[format][0];
+}
+
+/** Address space of a decompressor; the largest window that zstd takes unasked is 128 MiB. */
+const MAX_MEMORY = 2 * 1024 ** 3;
+
+/** See Programs.decompress. */
+export async function decompress(
+    format: Compression,
+    input: AsyncIterable<Uint8Array>,
+    output: PendingFile,
+    options: {readonly maxBytes: number; readonly signal?: AbortSignal},
+): Promise<void> {
+    if (options.signal?.aborted) throw new SnowError('Cancelled', 'Unpacking was not started');
+    if (format === 'none') await copy(input, output, options.maxBytes);
+    else await unpack(decompressors[format], input, output, options);
+    if (options.signal?.aborted) throw new SnowError('Cancelled', 'Unpacking was stopped');
+}
+
+/** Already a bounded, checked stream of ours: there is nothing to take privileges away from. */
+async function copy(
+    input: AsyncIterable<Uint8Array>,
+    {fd}: PendingFile,
+    maxBytes: number,
+): Promise<void> {
+    let total = 0;
+    for await (const chunk of input) {
+        total += chunk.length;
+        if (total > maxBytes) throw tooLarge(maxBytes);
+        for (let done = 0; done < chunk.length;) {
+            done += await new Promise<number>((resolve, reject) => {
+                write(fd, chunk, done, chunk.length - done, null, (error, written) =>
+                    error ? reject(asSnowError(error, 'Cannot write the image')) : resolve(written),
+                );
+            });
+        }
+    }
+}
+
+async function unpack(
+    program: readonly [string, ...string[]],
+    input: AsyncIterable<Uint8Array>,
+    output: PendingFile,
+    {maxBytes, signal}: {readonly maxBytes: number; readonly signal?: AbortSignal},
+): Promise<void> {
+    const [command, ...args] = confined(program, maxBytes);
+    const child = spawn(command, args, {
+        stdio: ['pipe', output.fd, 'pipe'],
+        cwd: '/',
+        env: {PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C'},
+    });
+    const ended = childEnd(child);
+    const abort = (): void => void child.kill('SIGKILL');
+    const {stdin} = child;
+    if (!stdin) throw new SnowError('Failed', `Cannot write to ${program[0]}`);
+    signal?.addEventListener('abort', abort, {once: true});
+    try {
+        const failure = await feed(input, stdin, ended);
+        if (failure !== undefined) {
+            abort();
+            await ended;
+            throw failure;
+        }
+        const end = await ended;
+        if (signal?.aborted) throw new SnowError('Cancelled', 'Unpacking was stopped');
+        throwUnlessUnpacked(program[0], end, maxBytes);
+    } finally {
+        signal?.removeEventListener('abort', abort);
+    }
+}
+
+/** The program without root's privileges, and with a file size that it cannot exceed. */
+function confined(program: readonly string[], maxBytes: number): readonly [string, ...string[]] {
+    const limited: [string, ...string[]] = [
+        'prlimit',
+        `--fsize=${Math.floor(maxBytes)}`,
+        `--as=${MAX_MEMORY}`,
+        '--core=0',
+        '--',
+        ...program,
+    ];
+    if (process.getuid?.() !== 0) return limited;
+    return [
+        'setpriv',
+        '--reuid=65534',
+        '--regid=65534',
+        '--clear-groups',
+        '--no-new-privs',
+        '--inh-caps=-all',
+        '--bounding-set=-all',
+        '--',
+        ...limited,
+    ];
+}
+
+interface ChildEnd {
+    readonly exitCode: number | null;
+    readonly signal: string | null;
+    readonly stderr: string;
+    readonly error: unknown;
+}
+
+async function childEnd(child: ChildProcess): Promise<ChildEnd> {
+    let stderr = '';
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+        if (stderr.length < 4096) stderr += text;
+    });
+    try {
+        const [exitCode, signal] = (await once(child, 'close')) as [number | null, string | null];
+        return {exitCode, signal, stderr, error: undefined};
+    } catch (error) {
+        return {exitCode: null, signal: null, stderr, error};
+    }
+}
+
+/** Writes at the pace of the reader. Returns why the input ended early; a reader that left is not its fault. */
+async function feed(
+    input: AsyncIterable<Uint8Array>,
+    stdin: Writable,
+    ended: Promise<unknown>,
+): Promise<unknown> {
+    let isGone = false;
+    stdin.on('error', () => (isGone = true));
+    void ended.then(() => {
+        isGone = true;
+        stdin.destroy();
+    });
+    try {
+        for await (const chunk of input) {
+            if (isGone) return undefined;
+            if (stdin.write(chunk)) continue;
+            await Promise.race([drained(stdin), ended]);
+        }
+        if (!isGone) stdin.end();
+        return undefined;
+    } catch (error) {
+        return error ?? new SnowError('Failed', 'The download ended early');
+    }
+}
+
+function drained(stdin: Writable): Promise<void> {
+    return new Promise(resolve => {
+        const done = (): void => {
+            stdin.off('drain', done);
+            stdin.off('close', done);
+            resolve();
+        };
+        stdin.on('drain', done);
+        stdin.on('close', done);
+    });
+}
+
+function throwUnlessUnpacked(program: string, end: ChildEnd, maxBytes: number): void {
+    if (hasErrno(end.error, 'ENOENT'))
+        throw new SnowError('NotSupported', 'setpriv or prlimit (util-linux) is not installed');
+    if (end.error !== undefined) throw asSnowError(end.error, `Cannot start ${program}`);
+    if (end.exitCode === 0) return;
+    if (/No space left on device|Disk quota exceeded/i.test(end.stderr))
+        throw new SnowError('NoSpace', 'No space left on the disk while unpacking');
+    // Node ignores SIGXFSZ and children may inherit that: then the write fails instead.
+    if (end.signal === 'SIGXFSZ' || /File too large/i.test(end.stderr)) throw tooLarge(maxBytes);
+    if (end.exitCode === 127 || /failed to execute|No such file or directory$/m.test(end.stderr))
+        throw new SnowError('NotSupported', `${program} is not installed`);
+    const reason = end.stderr.trim().split('\n')[0] ?? '';
+    throw new SnowError(
+        'VerificationFailed',
+        `The download cannot be unpacked (${reason || (end.signal ?? `exit status ${end.exitCode}`)})`,
+    );
+}
+
+function tooLarge(maxBytes: number): SnowError {
+    return new SnowError('VerificationFailed', `The image is larger than ${maxBytes} bytes`);
+}

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import {randomBytes} from 'node:crypto';
+import {constants} from 'node:fs';
+import {
+    type FileHandle,
+    lstat,
+    mkdir,
+    open,
+    readdir,
+    readlink,
+    realpath,
+    rename,
+    rmdir,
+    statfs,
+    symlink,
+    unlink,
+} from 'node:fs/promises';
+import {basename, dirname, join} from 'node:path';
+
+import {asSnowError, hasErrno} from './errno.ts';
+import {SnowError} from './error.ts';
+import type {FileStatus, Files, PendingFile} from './host.ts';
+import {pathResolver} from './paths.ts';
+
+const DEFAULT_MAX_BYTES = 1024 * 1024;
+
+/** Also of systemd's own temporary files, which every tool around us ignores. */
+const PENDING_PREFIX = '.#snow-control.';
+
+/** Whether a name in a directory is that of an unfinished file that this program made. */
+export function isPendingName(name: string): boolean {
+    return name.startsWith(PENDING_PREFIX) && /\.[0-9a-f]{16}$/.test(name);
+}
+
+export function pendingName(finalName: string): string {
+    // NAME_MAX is 255 bytes; the final name is only there for people who look.
+    return `${PENDING_PREFIX}${finalName.slice(0, 200)}.${randomBytes(8).toString('hex')}`;
+}
+
+/** The files below a root; see host.ts for what each does. */
+export function localFiles(root: string): Files {
+    const paths = pathResolver(root);
+    const belowRoot = (path: string): string => path.slice(root.length) || '/';
+
+    async function readBytes(path: string, maxBytes = DEFAULT_MAX_BYTES): Promise<Buffer | null> {
+        const handle = await openExisting(path);
+        if (!handle) return null;
+        try {
+            const status = await handle.stat();
+            if (!status.isFile()) throw new SnowError('Failed', `${path} is not a regular file`);
+            if (status.size > maxBytes)
+                throw new SnowError('Failed', `${path} is larger than ${maxBytes} bytes`);
+            // One byte more, to see a file that grows.
+            const content = await readUpTo(handle, Math.max(status.size, 0) + 1);
+            if (content.length > maxBytes)
+                throw new SnowError('Failed', `${path} is larger than ${maxBytes} bytes`);
+            return content;
+        } catch (error) {
+            throw asSnowError(error, `Cannot read ${path}`);
+        } finally {
+            await handle.close();
+        }
+    }
+
+    async function openExisting(path: string): Promise<FileHandle | null> {
+        try {
+            // O_NONBLOCK: a FIFO in place of a file must not hang us.
+            return await open(await paths.target(path), constants.O_RDONLY | constants.O_NONBLOCK);
+        } catch (error) {
+            if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return null;
+            throw asSnowError(error, `Cannot read ${path}`);
+        }
+    }
+
+    async function makeParent(path: string): Promise<string> {
+        const real = await paths.entry(path);
+        await makeDirectory(dirname(real));
+        return real;
+    }
+
+    async function createPending(finalPath: string): Promise<PendingFile> {
+        let temporary: string;
+        let finalReal: string;
+        let handle: FileHandle;
+        try {
+            finalReal = await makeParent(finalPath);
+            temporary = join(dirname(finalReal), pendingName(basename(finalReal)));
+            handle = await open(
+                temporary,
+                constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
+                0o600,
+            );
+        } catch (error) {
+            throw asSnowError(error, `Cannot write ${finalPath}`);
+        }
+        let isOpen = true;
+        let isThere = true;
+        const close = async (): Promise<void> => {
+            if (!isOpen) return;
+            isOpen = false;
+            await handle.close();
+        };
+        return {
+            fd: handle.fd,
+            path: belowRoot(temporary),
+            async commit({mode = 0o644, mtime} = {}) {
+                try {
+                    await handle.chmod(mode);
+                    if (mtime !== undefined) await handle.utimes(mtime, mtime);
+                    await handle.sync();
+                    await close();
+                    await rename(temporary, finalReal);
+                    isThere = false;
+                    await syncDirectory(dirname(finalReal));
+                } catch (error) {
+                    throw asSnowError(error, `Cannot write ${finalPath}`);
+                }
+            },
+            async discard() {
+                await close();
+                if (!isThere) return;
+                isThere = false;
+                await unlinkIfThere(temporary);
+            },
+        };
+    }
+
+    return {
+        readBytes,
+        async readText(path, maxBytes) {
+            return (await readBytes(path, maxBytes))?.toString('utf8') ?? null;
+        },
+        async readStart(path, count) {
+            const handle = await openExisting(path);
+            if (!handle) return null;
+            try {
+                return await readUpTo(handle, count);
+            } catch (error) {
+                throw asSnowError(error, `Cannot read ${path}`);
+            } finally {
+                await handle.close();
+            }
+        },
+        async list(path) {
+            try {
+                const found = await readdir(await paths.target(path));
+                return found.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+            } catch (error) {
+                if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return [];
+                throw asSnowError(error, `Cannot read ${path}`);
+            }
+        },
+        async status(path) {
+            try {
+                return fileStatus(await lstat(await paths.entry(path)));
+            } catch (error) {
+                if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return null;
+                throw asSnowError(error, `Cannot read ${path}`);
+            }
+        },
+        async resolve(path) {
+            try {
+                return belowRoot(await realpath(await paths.target(path)));
+            } catch (error) {
+                if (hasErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return null;
+                throw asSnowError(error, `Cannot read ${path}`);
+            }
+        },
+        async readLink(path) {
+            try {
+                return await readlink(await paths.entry(path));
+            } catch (error) {
+                if (hasErrno(error, 'ENOENT', 'ENOTDIR', 'EINVAL')) return null;
+                throw asSnowError(error, `Cannot read ${path}`);
+            }
+        },
+        createPending,
+        async writeWhole(path, content, mode = 0o644) {
+            const pending = await createPending(path);
+            try {
+                await writeAll(pending.fd, content);
+                await pending.commit({mode});
+            } catch (error) {
+                throw asSnowError(error, `Cannot write ${path}`);
+            } finally {
+                await pending.discard();
+            }
+        },
+        async linkWhole(path, target) {
+            try {
+                const real = await makeParent(path);
+                const temporary = join(dirname(real), pendingName(basename(real)));
+                await symlink(target, temporary);
+                try {
+                    await rename(temporary, real);
+                } catch (error) {
+                    await unlinkIfThere(temporary);
+                    throw error;
+                }
+                await syncDirectory(dirname(real));
+            } catch (error) {
+                throw asSnowError(error, `Cannot link ${path}`);
+            }
+        },
+        async remove(path) {
+            try {
+                const real = await paths.entry(path);
+                if (await unlinkIfThere(real)) await syncDirectory(dirname(real));
+            } catch (error) {
+                throw asSnowError(error, `Cannot remove ${path}`);
+            }
+        },
+        async removeEmptyDirectory(path) {
+            try {
+                await rmdir(await paths.entry(path));
+            } catch (error) {
+                if (!hasErrno(error, 'ENOENT', 'ENOTEMPTY', 'EEXIST', 'ENOTDIR', 'EBUSY'))
+                    throw asSnowError(error, `Cannot remove ${path}`);
+            }
+        },
+        async freeBytes(path) {
+            // The directory may not be there yet; its file system is that of the nearest one.
+            for (let at = dirname(await paths.entry(path)); ; at = dirname(at)) {
+                try {
+                    const {bavail, bsize} = await statfs(at);
+                    return bavail * bsize;
+                } catch (error) {
+                    if (!hasErrno(error, 'ENOENT', 'ENOTDIR') || at === dirname(at))
+                        throw asSnowError(error, `Cannot look at the disk of ${path}`);
+                }
+            }
+        },
+    };
+}
+
+function fileStatus(found: Awaited<ReturnType<typeof lstat>>): FileStatus {
+    return {
+        type: found.isFile()
+            ? 'file'
+            : found.isDirectory()
+              ? 'directory'
+              : found.isSymbolicLink()
+                ? 'symlink'
+                : 'other',
+        size: Number(found.size),
+        mode: Number(found.mode) & 0o7777,
+        uid: Number(found.uid),
+        mtime: Number(found.mtimeMs) / 1000,
+    };
+}
+
+async function readUpTo(handle: FileHandle, count: number): Promise<Buffer> {
+    const buffer = Buffer.allocUnsafe(count);
+    let length = 0;
+    while (length < count) {
+        const {bytesRead} = await handle.read(buffer, length, count - length, length);
+        if (bytesRead === 0) break;
+        length += bytesRead;
+    }
+    return buffer.subarray(0, length);
+}
+
+async function writeAll(fd: number, content: string | Uint8Array): Promise<void> {
+    const {write} = await import('node:fs');
+    const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+    for (let done = 0; done < bytes.length;) {
+        done += await new Promise<number>((resolve, reject) => {
+            write(fd, bytes, done, bytes.length - done, null, (error, written) =>
+                error ? reject(error) : resolve(written),
+            );
+        });
+    }
+}
+
+/** Directories that are made are themselves synced into their parents. */
+async function makeDirectory(path: string): Promise<void> {
+    const first = await mkdir(path, {recursive: true, mode: 0o755});
+    if (first === undefined) return;
+    for (let at = path; at !== dirname(first); at = dirname(at)) await syncDirectory(dirname(at));
+}
+
+async function syncDirectory(path: string): Promise<void> {
+    const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+    try {
+        await handle.sync();
+    } finally {
+        await handle.close();
+    }
+}
+
+async function unlinkIfThere(path: string): Promise<boolean> {
+    try {
+        await unlink(path);
+        return true;
+    } catch (error) {
+        if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return false;
+        throw error;
+    }
+}

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import {Readable} from 'node:stream';
+
+import type {Dispatcher} from 'undici';
+
+import {SnowError} from './error.ts';
+import type {Http, HttpBody, HttpOptions} from './host.ts';
+
+/** Milliseconds and bytes; a test makes them shorter. */
+export interface HttpLimits {
+    readonly connect: number;
+    /** Until the headers are there. */
+    readonly headers: number;
+    /** Between two pieces of a body. */
+    readonly stall: number;
+    /** For a whole small file, as a manifest is. */
+    readonly whole: number;
+    /** A body that brings fewer than minimumBytes in this time is given up. */
+    readonly slow: number;
+    readonly minimumBytes: number;
+}
+
+export const httpLimits: HttpLimits = {
+    connect: 10_000,
+    headers: 20_000,
+    stall: 30_000,
+    whole: 60_000,
+    slow: 60_000,
+    minimumBytes: 64 * 1024,
+};
+
+const MAX_REDIRECTS = 5;
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+const NOT_THERE = new Set([404, 410]);
+
+/** HTTP by undici, with the proxies of the environment; see host.ts. */
+export function localHttp(limits: HttpLimits = httpLimits): Http {
+    let agent: Promise<Dispatcher> | undefined;
+
+    // undici is as large as the rest of the program, and many commands fetch nothing.
+    const dispatcher = (): Promise<Dispatcher> =>
+        (agent ??= import('undici').then(
+            ({EnvHttpProxyAgent}) =>
+                new EnvHttpProxyAgent({
+                    connect: {timeout: limits.connect},
+                    headersTimeout: limits.headers,
+                    bodyTimeout: limits.stall,
+                    maxHeaderSize: 32 * 1024,
+                }),
+        ));
+
+    async function open(address: string, options: HttpOptions): Promise<HttpBody> {
+        let url = parseUrl(address);
+        for (let redirects = 0; ; redirects++) {
+            const response = await request(url, options);
+            const {statusCode, headers, body} = response;
+            // Without a listener an error that comes after we lost interest would end the process.
+            body.on('error', () => undefined);
+            const location = headers['location'];
+            if (REDIRECTS.has(statusCode) && typeof location === 'string') {
+                body.destroy();
+                if (redirects === MAX_REDIRECTS)
+                    throw new SnowError('Network', `${address} redirects too often`);
+                url = redirected(url, location);
+                continue;
+            }
+            if (statusCode === (options.offset ? 206 : 200)) return accept(url, response, options);
+            body.destroy();
+            throw NOT_THERE.has(statusCode)
+                ? new SnowError('NotFound', `${url} is not there (HTTP status ${statusCode})`)
+                : new SnowError('Network', `${url} answers with HTTP status ${statusCode}`);
+        }
+    }
+
+    async function request(url: URL, options: HttpOptions): Promise<Dispatcher.ResponseData> {
+        const {signal, offset} = options;
+        if (signal?.aborted) throw new SnowError('Cancelled', `${url} was not fetched`);
+        try {
+            return await (
+                await dispatcher()
+            ).request({
+                origin: url.origin,
+                path: url.pathname + url.search,
+                method: 'GET',
+                highWaterMark: 256 * 1024,
+                headers: {
+                    'accept-encoding': 'identity',
+                    'user-agent': 'snow-control',
+                    ...(offset ? {range: `bytes=${offset}-`} : {}),
+                },
+                ...(signal ? {signal} : {}),
+            });
+        } catch (error) {
+            throw networkError(url, error, signal);
+        }
+    }
+
+    function accept(
+        url: URL,
+        {headers, body}: Dispatcher.ResponseData,
+        {maxBytes, signal}: HttpOptions,
+    ): HttpBody {
+        const length = headers['content-length'];
+        const totalBytes =
+            typeof length === 'string' && /^\d+$/.test(length) ? Number(length) : null;
+        if (totalBytes !== null && totalBytes > maxBytes) {
+            body.destroy();
+            throw new SnowError('Network', `${url} is larger than ${maxBytes} bytes`);
+        }
+        const chunks = bounded(url, body, {totalBytes, maxBytes, limits, signal});
+        return {totalBytes, stream: Readable.from(chunks, {objectMode: true, highWaterMark: 1})};
+    }
+
+    return {
+        open,
+        async readBytes(url, options) {
+            const timeout = AbortSignal.timeout(limits.whole);
+            const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
+            const chunks: Uint8Array[] = [];
+            try {
+                const {stream} = await open(url, {...options, signal});
+                for await (const chunk of stream) chunks.push(chunk as Uint8Array);
+            } catch (error) {
+                if (timeout.aborted && !options.signal?.aborted)
+                    throw new SnowError('Network', `${url} takes too long`, {cause: error});
+                throw error;
+            }
+            return Buffer.concat(chunks);
+        },
+        async close() {
+            if (agent) await (await agent).destroy();
+            agent = undefined;
+        },
+    };
+}
+
+/** The body, as long as it keeps to its bounds. */
+async function* bounded(
+    url: URL,
+    body: Readable,
+    {
+        totalBytes,
+        maxBytes,
+        limits,
+        signal,
+    }: {
+        readonly totalBytes: number | null;
+        readonly maxBytes: number;
+        readonly limits: HttpLimits;
+        readonly signal: AbortSignal | undefined;
+    },
+): AsyncGenerator<Uint8Array> {
+    let received = 0;
+    let before = 0;
+    const watch = setInterval(() => {
+        if (received - before < limits.minimumBytes)
+            body.destroy(new SnowError('Network', `${url} is too slow`));
+        before = received;
+    }, limits.slow);
+    try {
+        for await (const chunk of body as AsyncIterable<Uint8Array>) {
+            received += chunk.length;
+            if (received > maxBytes)
+                throw new SnowError('Network', `${url} is larger than ${maxBytes} bytes`);
+            yield chunk;
+        }
+    } catch (error) {
+        throw networkError(url, error, signal);
+    } finally {
+        clearInterval(watch);
+        body.destroy();
+    }
+    if (totalBytes !== null && received !== totalBytes)
+        throw new SnowError('Network', `${url} ended after ${received} of ${totalBytes} bytes`);
+}
+
+function parseUrl(text: string): URL {
+    const url = URL.canParse(text) ? new URL(text) : null;
+    if (!url || (url.protocol !== 'http:' && url.protocol !== 'https:'))
+        throw new SnowError('InvalidArgs', `${text} is not an http or https address`);
+    return url;
+}
+
+function redirected(from: URL, location: string): URL {
+    if (!URL.canParse(location, from.href))
+        throw new SnowError('Network', `${from} redirects to a malformed address`);
+    const to = new URL(location, from);
+    if (to.protocol !== 'https:' && (to.protocol !== 'http:' || from.protocol === 'https:'))
+        throw new SnowError('Network', `${from} redirects to an insecure address`);
+    return to;
+}
+
+/** What undici and Node call it, and what a user should read. */
+const reasons: Readonly<Record<string, string>> = {
+    ECONNREFUSED: 'the server refuses the connection',
+    ECONNRESET: 'the connection was reset',
+    EPIPE: 'the connection was reset',
+    ENOTFOUND: 'the name of the server is unknown',
+    EAI_AGAIN: 'the name of the server cannot be looked up',
+    ENETUNREACH: 'the network is unreachable',
+    EHOSTUNREACH: 'the server is unreachable',
+    ETIMEDOUT: 'the server does not answer',
+    UND_ERR_CONNECT_TIMEOUT: 'the server does not answer',
+    UND_ERR_HEADERS_TIMEOUT: 'the server does not answer',
+    UND_ERR_BODY_TIMEOUT: 'the server stopped sending',
+    UND_ERR_SOCKET: 'the connection was closed early',
+    UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'the length is not the announced one',
+    UND_ERR_HEADERS_OVERFLOW: 'the answer is malformed',
+};
+
+function networkError(url: URL, error: unknown, signal: AbortSignal | undefined): SnowError {
+    if (signal?.aborted)
+        return new SnowError('Cancelled', `Fetching ${url} was stopped`, {cause: error});
+    if (error instanceof SnowError) return error;
+    return new SnowError('Network', `Cannot fetch ${url}: ${reasonOf(error)}`, {cause: error});
+}
+
+function reasonOf(error: unknown): string {
+    for (let at = error; at instanceof Error; at = at.cause) {
+        const code = 'code' in at ? String(at.code) : '';
+        const known = reasons[code];
+        if (known) return known;
+        if (code.startsWith('HPE_')) return 'the answer is malformed';
+        if (at instanceof AggregateError && at.errors.length > 0) return reasonOf(at.errors[0]);
+    }
+    return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import {spawn} from 'node:child_process';
+import {constants} from 'node:fs';
+import {mkdir, open} from 'node:fs/promises';
+import {dirname} from 'node:path';
+
+import {asSnowError} from './errno.ts';
+import {SnowError} from './error.ts';
+import type {Locks} from './host.ts';
+import {pathResolver} from './paths.ts';
+
+/** Exit status of flock(1) when another holds the lock. */
+const HELD = 1;
+
+/**
+ * Node has no flock(2): flock(1) locks the open file description that it inherits from us, which
+ * stays locked until we close it, or end.
+ */
+export function localLocks(root: string): Locks {
+    const paths = pathResolver(root);
+    return {
+        async acquire(path) {
+            let handle;
+            try {
+                const real = await paths.entry(path);
+                await mkdir(dirname(real), {recursive: true, mode: 0o755});
+                handle = await open(
+                    real,
+                    constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW,
+                    0o600,
+                );
+            } catch (error) {
+                throw asSnowError(error, `Cannot open the lock ${path}`);
+            }
+            try {
+                if (!(await flock(handle.fd)))
+                    throw new SnowError('Busy', 'Another program is changing the extensions');
+            } catch (error) {
+                await handle.close();
+                throw error;
+            }
+            const locked = handle;
+            return {[Symbol.asyncDispose]: () => locked.close()};
+        },
+    };
+}
+
+/** Whether the lock could be had; waits for nobody. */
+function flock(fd: number): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+        const child = spawn('flock', ['--exclusive', '--nonblock', '3'], {
+            stdio: ['ignore', 'ignore', 'ignore', fd],
+        });
+        child.on('error', error => reject(asSnowError(error, 'Cannot run flock')));
+        child.on('close', (exitCode, signal) => {
+            if (exitCode === 0 || exitCode === HELD) resolve(exitCode === 0);
+            else reject(new SnowError('Failed', `flock failed (${signal ?? exitCode})`));
+        });
+    });
+}
