@@ -191,6 +191,7 @@ async function buildExtension() {
     );
     await cp('schemas', `${out}/schemas`, {recursive: true});
     await run('glib-compile-schemas', ['--strict', `${out}/schemas`]);
+    await cp('extension/stylesheet.css', `${out}/stylesheet.css`);
     await cp('COPYING', `${out}/COPYING`);
 }
 

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import GLib from 'gi://GLib';
+
+import {Extension} from 'resource:///org/gnome/shell/extensions/extension.js';
+import * as Main from 'resource:///org/gnome/shell/ui/main.js';
+import type {SystemIndicator} from 'resource:///org/gnome/shell/ui/quickSettings.js';
+
+import {FeaturesToggle} from './features-toggle.js';
+import {JobIndicator} from './job-indicator.js';
+import {Notifications} from './notifications.js';
+import {SnowClient} from './snow-client.js';
+
+export default class SnowControlExtension extends Extension {
+    /** What disable() has to do, filled as things are made. */
+    #undo: (() => void)[] = [];
+
+    override enable(): void {
+        const settings = this.getSettings();
+
+        const client = new SnowClient();
+        this.#undo.push(() => client.destroy());
+
+        const toggle = new FeaturesToggle(client, settings, () => this.openPreferences());
+        this.#undo.push(() => toggle.destroy());
+
+        const indicator = new JobIndicator(client, [toggle]);
+        this.#undo.push(() => indicator.destroy());
+        // Its type in @girs asks for a panel button, its code for an indicator.
+        const quickSettings = Main.panel.statusArea.quickSettings as unknown as {
+            addExternalIndicator(indicator: SystemIndicator): void;
+        };
+        quickSettings.addExternalIndicator(indicator);
+
+        const notifications = new Notifications(client, settings, () => toggle.menu.isOpen);
+        this.#undo.push(() => notifications.destroy());
+
+        // The service is started for its answer: not while the desktop itself still starts.
+        let startId = GLib.idle_add(GLib.PRIORITY_LOW, () => {
+            startId = 0;
+            client.start().catch((error: unknown) => console.error(error));
+            return GLib.SOURCE_REMOVE;
+        });
+        this.#undo.push(() => {
+            if (startId) GLib.Source.remove(startId);
+        });
+    }
+
+    override disable(): void {
+        for (const undo of this.#undo.splice(0).reverse()) undo();
+    }
+}

@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The client of org.frostyard.Snow1. The service exits when it is idle: its objects stay cached here,
+// signals bring them up to date while it runs, and refresh() asks it to start and tell again.
+import Gio from 'gi://Gio';
+import GLib from 'gi://GLib';
+import GObject from 'gi://GObject';
+
+import type {Refusal, Surroundings} from './feature-view.js';
+import type {FeaturesProperties} from './generated/dbus.js';
+import {
+    FEATURE,
+    FEATURES,
+    FEATURES_PATH,
+    type Feature,
+    type Interfaces,
+    JOB,
+    type Job,
+    ROOT_PATH,
+    SnowObjects,
+    type Values,
+    isRunning,
+} from './snow-objects.js';
+import {gettext as _} from './text.js';
+
+const BUS_NAME = 'org.frostyard.Snow1';
+const OBJECT_MANAGER = 'org.freedesktop.DBus.ObjectManager';
+const PROPERTIES = 'org.freedesktop.DBus.Properties';
+
+/** Where systemd-sysext looks for what it merges: others may change it, too. */
+const WATCHED_DIRECTORIES = ['/var/lib/extensions', '/run/extensions'];
+const WATCH_DELAY_MS = 500;
+
+/** A prompt for a password may wait for minutes. */
+const NO_TIMEOUT = GLib.MAXINT32;
+
+export interface EndedJob {
+    readonly job: Job;
+    readonly results: Values;
+}
+
+export interface RefusedCall {
+    readonly operation: string;
+    /** Name of the feature, or empty. */
+    readonly target: string;
+    readonly refusal: Refusal;
+}
+
+export class SnowClient extends GObject.Object {
+    static {
+        GObject.registerClass(
+            {
+                GTypeName: 'SnowControlClient',
+                Signals: {
+                    /** Something in the view is another; many changes make one signal. */
+                    changed: {},
+                    'job-ended': {param_types: [GObject.TYPE_JSOBJECT]},
+                    'call-refused': {param_types: [GObject.TYPE_JSOBJECT]},
+                },
+            },
+            this,
+        );
+    }
+
+    #bus: Gio.DBusConnection | null = null;
+    #cancellable = new Gio.Cancellable();
+    #objects = new SnowObjects();
+    #asked = new Map<string, boolean>();
+    #refusals = new Map<string, Refusal>();
+    #isAvailable = false;
+    #problem = '';
+
+    #undo: (() => void)[] = [];
+    #monitors = new Map<string, Gio.FileMonitor>();
+    #changedId = 0;
+    #watchId = 0;
+    #refreshing: Promise<void> | null = null;
+    #refreshAgain = false;
+
+    readonly uid = new Gio.Credentials().get_unix_user();
+
+    /** Whether the service is installed. */
+    get isAvailable(): boolean {
+        return this.#isAvailable;
+    }
+
+    /** Why the service does not answer; empty: it does. */
+    get problem(): string {
+        return this.#problem;
+    }
+
+    get features(): readonly Feature[] {
+        return this.#objects.features;
+    }
+
+    get summary(): FeaturesProperties | null {
+        return this.#objects.summary;
+    }
+
+    get version(): string {
+        return this.#objects.version;
+    }
+
+    get surroundings(): Surroundings {
+        return {jobs: this.#objects.jobs, asked: this.#asked, refusals: this.#refusals};
+    }
+
+    /** Connects and asks for everything once. */
+    async start(): Promise<void> {
+        try {
+            this.#bus = await getSystemBus(this.#cancellable);
+        } catch (error) {
+            if (!isCancelled(error)) throw error;
+            return;
+        }
+        this.#subscribe(this.#bus);
+        await this.refresh();
+    }
+
+    destroy(): void {
+        this.#cancellable.cancel();
+        for (const undo of this.#undo.splice(0).reverse()) undo();
+        for (const monitor of this.#monitors.values()) monitor.cancel();
+        this.#monitors.clear();
+        if (this.#changedId) GLib.source_remove(this.#changedId);
+        if (this.#watchId) GLib.source_remove(this.#watchId);
+        this.#changedId = this.#watchId = 0;
+        this.#bus = null;
+    }
+
+    /** Reads everything anew; starts the service where it does not run. */
+    refresh(): Promise<void> {
+        this.#refreshAgain = this.#refreshing !== null;
+        this.#refreshing ??= this.#load().finally(() => {
+            this.#refreshing = null;
+            if (this.#refreshAgain && this.#bus) void this.refresh();
+        });
+        return this.#refreshing;
+    }
+
+    /** What was refused has been seen. */
+    forgetRefusals(): void {
+        if (this.#refusals.size === 0) return;
+        this.#refusals.clear();
+        this.#queueChanged();
+    }
+
+    /** Turns a feature on or off. Never rejects: what fails is told by `call-refused` and the view. */
+    async switchFeature(feature: Feature, isOn: boolean): Promise<void> {
+        this.#asked.set(feature.path, isOn);
+        const [method, operation] = isOn
+            ? ['Enable', 'features.enable']
+            : ['Disable', 'features.disable'];
+        await this.#startJob(feature.path, FEATURE, method, noOptions(), {
+            operation,
+            target: feature.Name,
+        });
+        this.#asked.delete(feature.path);
+        this.#queueChanged();
+    }
+
+    async updateAll(): Promise<void> {
+        await this.#startJob(FEATURES_PATH, FEATURES, 'UpdateAll', noOptions(), {
+            operation: 'features.update',
+            target: '',
+        });
+    }
+
+    async check(): Promise<void> {
+        await this.#startJob(FEATURES_PATH, FEATURES, 'Check', noOptions(), {
+            operation: 'features.check',
+            target: '',
+        });
+    }
+
+    async setAutomatic(isAutomatic: boolean): Promise<void> {
+        const parameters = new GLib.Variant('(ba{sv})', [isAutomatic, {}]);
+        await this.#startJob(FEATURES_PATH, FEATURES, 'SetAutomatic', parameters, {
+            operation: 'features.automatic',
+            target: '',
+        });
+    }
+
+    async cancel(job: Job): Promise<void> {
+        try {
+            await this.#call(job.path, JOB, 'Cancel', noOptions());
+        } catch (error) {
+            if (!isCancelled(error)) this.#refuse(job.path, job.Operation, job.Target, error);
+        }
+    }
+
+    #subscribe(bus: Gio.DBusConnection): void {
+        const subscribe = (
+            interfaceName: string,
+            member: string,
+            onSignal: (path: string, parameters: unknown[]) => void,
+        ) => {
+            const id = bus.signal_subscribe(
+                BUS_NAME,
+                interfaceName,
+                member,
+                null,
+                null,
+                Gio.DBusSignalFlags.NONE,
+                (_bus, _sender, path, _interface, _member, parameters) =>
+                    onSignal(path, parameters.recursiveUnpack() as unknown[]),
+            );
+            this.#undo.push(() => bus.signal_unsubscribe(id));
+        };
+
+        subscribe(OBJECT_MANAGER, 'InterfacesAdded', (_path, [path, interfaces]) => {
+            this.#objects.add(path as string, interfaces as Interfaces);
+            this.#queueChanged();
+        });
+        subscribe(OBJECT_MANAGER, 'InterfacesRemoved', (_path, [path, interfaces]) => {
+            this.#objects.remove(path as string, interfaces as string[]);
+            this.#queueChanged();
+        });
+        subscribe(PROPERTIES, 'PropertiesChanged', (path, [interfaceName, changed, stale]) => {
+            const isKnown = this.#objects.change(path, interfaceName as string, changed as Values);
+            if (!isKnown || (stale as string[]).length > 0) void this.refresh();
+            this.#queueChanged();
+        });
+        subscribe(JOB, 'Finished', (path, [state, error, results]) => {
+            this.#objects.change(path, JOB, {State: state, Error: error});
+            const job = this.#objects.job(path);
+            if (job) this.#emitEnded(job, results as Values);
+            this.#queueChanged();
+        });
+
+        const watch = bus.watch_name(
+            BUS_NAME,
+            Gio.BusNameWatcherFlags.NONE,
+            () => {
+                // A call that is on its way started the service, and will be answered by it.
+                if (!this.#refreshing) void this.refresh();
+            },
+            () => this.#onVanished(),
+        );
+        this.#undo.push(() => bus.unwatch_name(watch));
+    }
+
+    #onVanished(): void {
+        const message = _('The service stopped before it was done');
+        for (const job of this.#objects.abandonJobs(message)) this.#emitEnded(job, {});
+        this.#queueChanged();
+    }
+
+    #emitEnded(job: Job, results: Values): void {
+        const ended: EndedJob = {job, results};
+        this.emit('job-ended', ended);
+    }
+
+    async #load(): Promise<void> {
+        try {
+            const reply = await this.#call(ROOT_PATH, OBJECT_MANAGER, 'GetManagedObjects', null);
+            const [objects] = reply.recursiveUnpack() as [Record<string, Interfaces>];
+            this.#objects.replace(objects);
+            this.#isAvailable = true;
+            this.#problem = '';
+        } catch (error) {
+            if (isCancelled(error)) return;
+            const {name, message} = describeError(error);
+            this.#isAvailable = name !== 'org.freedesktop.DBus.Error.ServiceUnknown';
+            this.#problem = this.#isAvailable ? message : '';
+        }
+        if (this.#isAvailable) this.#watchDirectories();
+        this.#queueChanged();
+    }
+
+    /** Each that exists by now. (A monitor of one that does not would poll for it.) */
+    #watchDirectories(): void {
+        for (const path of WATCHED_DIRECTORIES) {
+            if (this.#monitors.has(path)) continue;
+            const directory = Gio.File.new_for_path(path);
+            directory.query_info_async(
+                Gio.FILE_ATTRIBUTE_STANDARD_TYPE,
+                Gio.FileQueryInfoFlags.NONE,
+                GLib.PRIORITY_LOW,
+                this.#cancellable,
+                (_file, result) => {
+                    try {
+                        directory.query_info_finish(result);
+                    } catch {
+                        // Not there: nothing was ever merged from it.
+                        return;
+                    }
+                    if (!this.#monitors.has(path)) this.#watchDirectory(directory, path);
+                },
+            );
+        }
+    }
+
+    #watchDirectory(directory: Gio.File, path: string): void {
+        const monitor = directory.monitor_directory(Gio.FileMonitorFlags.NONE, this.#cancellable);
+        monitor.connect('changed', (_monitor, file, _other, event) => {
+            if (event === Gio.FileMonitorEvent.DELETED && file.equal(directory)) {
+                monitor.cancel();
+                this.#monitors.delete(path);
+            }
+            this.#refreshSoon();
+        });
+        this.#monitors.set(path, monitor);
+    }
+
+    #refreshSoon(): void {
+        if (this.#watchId) GLib.source_remove(this.#watchId);
+        this.#watchId = GLib.timeout_add(GLib.PRIORITY_LOW, WATCH_DELAY_MS, () => {
+            this.#watchId = 0;
+            void this.refresh();
+            return GLib.SOURCE_REMOVE;
+        });
+    }
+
+    async #startJob(
+        path: string,
+        interfaceName: string,
+        method: string,
+        parameters: GLib.Variant,
+        {operation, target}: {operation: string; target: string},
+    ): Promise<void> {
+        this.#refusals.delete(path);
+        this.#queueChanged();
+        try {
+            await this.#call(path, interfaceName, method, parameters);
+        } catch (error) {
+            if (!isCancelled(error)) this.#refuse(path, operation, target, error);
+        }
+    }
+
+    #refuse(path: string, operation: string, target: string, error: unknown): void {
+        const refusal = describeError(error);
+        this.#refusals.set(path, refusal);
+        const refused: RefusedCall = {operation, target, refusal};
+        this.emit('call-refused', refused);
+        this.#queueChanged();
+    }
+
+    async #call(
+        path: string,
+        interfaceName: string,
+        method: string,
+        parameters: GLib.Variant | null,
+    ): Promise<GLib.Variant> {
+        const bus = this.#bus;
+        if (!bus) throw new Error('Not connected to the system bus');
+        const result = await new Promise<Gio.AsyncResult>(resolve => {
+            bus.call(
+                BUS_NAME,
+                path,
+                interfaceName,
+                method,
+                parameters,
+                null,
+                Gio.DBusCallFlags.ALLOW_INTERACTIVE_AUTHORIZATION,
+                NO_TIMEOUT,
+                this.#cancellable,
+                (_bus, callResult) => resolve(callResult),
+            );
+        });
+        return bus.call_finish(result);
+    }
+
+    /** Signals come in bursts: the view is drawn once for all of them. */
+    #queueChanged(): void {
+        if (this.#changedId || this.#cancellable.is_cancelled()) return;
+        this.#changedId = GLib.idle_add(GLib.PRIORITY_DEFAULT, () => {
+            this.#changedId = 0;
+            this.emit('changed');
+            return GLib.SOURCE_REMOVE;
+        });
+    }
+}
+
+/** Whether a job is on its way that a person may stop. */
+export function canCancel(client: SnowClient, job: Job): boolean {
+    return isRunning(job) && job.StartedByUID === client.uid;
+}
+
+function noOptions(): GLib.Variant {
+    return new GLib.Variant('(a{sv})', [{}]);
+}
+
+async function getSystemBus(cancellable: Gio.Cancellable): Promise<Gio.DBusConnection> {
+    const result = await new Promise<Gio.AsyncResult>(resolve => {
+        Gio.bus_get(Gio.BusType.SYSTEM, cancellable, (_source, busResult) => resolve(busResult));
+    });
+    return Gio.bus_get_finish(result);
+}
+
+function isCancelled(error: unknown): boolean {
+    return (
+        error instanceof GLib.Error &&
+        error.matches(Gio.io_error_quark(), Gio.IOErrorEnum.CANCELLED)
+    );
+}
+
+function describeError(error: unknown): Refusal {
+    if (!(error instanceof GLib.Error)) return {name: '', message: String(error)};
+    const name = Gio.DBusError.get_remote_error(error) ?? '';
+    Gio.DBusError.strip_remote_error(error);
+    return {name, message: error.message};
+}
