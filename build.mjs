@@ -2,6 +2,7 @@
 // Makes dist/: the extension, snowd and snowctl; --programs: not the extension; --lab: the programs
 // of tests/lab and bench, too; --generate-only: just the code from interfaces/*.xml.
 import {execFile} from 'node:child_process';
+import {existsSync} from 'node:fs';
 import {chmod, cp, mkdir, readFile, readdir, rm, writeFile} from 'node:fs/promises';
 import {promisify} from 'node:util';
 
@@ -192,6 +193,9 @@ async function buildExtension() {
     await cp('schemas', `${out}/schemas`, {recursive: true});
     await run('glib-compile-schemas', ['--strict', `${out}/schemas`]);
     await cp('extension/stylesheet.css', `${out}/stylesheet.css`);
+    for (const part of ['stylesheet.css', 'icons'])
+        if (existsSync(`extension/${part}`))
+            await cp(`extension/${part}`, `${out}/${part}`, {recursive: true});
     await cp('COPYING', `${out}/COPYING`);
 }
 
