@@ -24,11 +24,10 @@ export class FeatureList extends St.ScrollView {
     constructor(client: SnowClient) {
         const box = new St.BoxLayout({
             orientation: Clutter.Orientation.VERTICAL,
-            styleClass: 'snow-features',
             xExpand: true,
         });
         super({
-            styleClass: 'snow-feature-list',
+            styleClass: 'snow-feature-list vfade',
             hscrollbarPolicy: St.PolicyType.NEVER,
             vscrollbarPolicy: St.PolicyType.AUTOMATIC,
             overlayScrollbars: true,

@@ -11,6 +11,7 @@ import * as PopupMenu from 'resource:///org/gnome/shell/ui/popupMenu.js';
 import type {FeatureView, Pending} from './feature-view.js';
 import {JobBox} from './job-box.js';
 import {Notice} from './notice.js';
+import {DIM_OPACITY, Paragraph} from './paragraph.js';
 import {gettext as _} from './text.js';
 
 const BUSY_OPACITY = 128;
@@ -27,8 +28,8 @@ class FeatureItem extends PopupMenu.PopupBaseMenuItem {
     }
 
     #name = new St.Label({styleClass: 'snow-name'});
-    #version = new St.Label({styleClass: 'snow-detail snow-version', xExpand: true});
-    #description = new St.Label({styleClass: 'snow-detail snow-description'});
+    #version = new St.Label({opacity: DIM_OPACITY, xExpand: true});
+    #description = new Paragraph({styleClass: 'snow-description', opacity: DIM_OPACITY});
     #notice = new Notice();
     #switch = new PopupMenu.Switch(false);
     #isOn = false;
@@ -48,12 +49,6 @@ class FeatureItem extends PopupMenu.PopupBaseMenuItem {
 
         this.#name.clutterText.ellipsize = Pango.EllipsizeMode.END;
         this.#version.clutterText.ellipsize = Pango.EllipsizeMode.END;
-        this.#version.yAlign = Clutter.ActorAlign.END;
-        this.#description.clutterText.set({
-            lineWrap: true,
-            lineWrapMode: Pango.WrapMode.WORD_CHAR,
-            ellipsize: Pango.EllipsizeMode.END,
-        });
 
         const title = new St.BoxLayout({styleClass: 'snow-title'});
         title.add_child(this.#name);
@@ -75,7 +70,7 @@ class FeatureItem extends PopupMenu.PopupBaseMenuItem {
     }
 
     sync(view: FeatureView): void {
-        this.#name.text = view.name;
+        this.accessibleName = this.#name.text = view.name;
         this.#version.text = view.version;
         this.#version.visible = view.version !== '';
         this.#description.text = view.description;

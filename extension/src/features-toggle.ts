@@ -11,7 +11,9 @@ import {QuickMenuToggle} from 'resource:///org/gnome/shell/ui/quickSettings.js';
 import {FeatureList} from './feature-list.js';
 import {type Summary, percent, summarize} from './feature-view.js';
 import {JobBox} from './job-box.js';
+import {MenuBody} from './menu-body.js';
 import {Notice} from './notice.js';
+import {DIM_OPACITY, Paragraph} from './paragraph.js';
 import {type SnowClient, canCancel} from './snow-client.js';
 import type {Job} from './snow-objects.js';
 import {fill, gettext as _, ngettext} from './text.js';
@@ -31,10 +33,11 @@ export class FeaturesToggle extends QuickMenuToggle {
 
     #client: SnowClient;
     #settings: Gio.Settings;
+    #body = new MenuBody();
     #notice = new Notice();
     #jobBox: JobBox;
     #list: FeatureList;
-    #placeholder: PopupMenu.PopupMenuItem;
+    #placeholder: Paragraph;
     #updateItem: PopupMenu.PopupImageMenuItem;
     #checkItem: PopupMenu.PopupImageMenuItem;
 
@@ -49,11 +52,11 @@ export class FeaturesToggle extends QuickMenuToggle {
             if (commonJob) void this.#client.cancel(commonJob);
         });
         this.#list = new FeatureList(client);
-        this.#placeholder = new PopupMenu.PopupMenuItem(
-            _('No extensions are available for this system'),
-            {style_class: 'snow-placeholder', reactive: false, can_focus: false},
-        );
-        this.#placeholder.label.clutterText.lineWrap = true;
+        this.#placeholder = new Paragraph({
+            text: _('No extensions are available for this system'),
+            styleClass: 'snow-placeholder',
+            opacity: DIM_OPACITY,
+        });
         this.#updateItem = new PopupMenu.PopupImageMenuItem(
             _('Update All'),
             'software-update-available-symbolic',
@@ -67,15 +70,16 @@ export class FeaturesToggle extends QuickMenuToggle {
             'cog-wheel-symbolic',
         );
 
-        this.menu.box.add_child(this.#notice);
-        this.menu.box.add_child(this.#jobBox);
-        this.menu.box.add_child(this.#list);
-        this.menu.addMenuItem(this.#placeholder);
-        this.menu.addMenuItem(new PopupMenu.PopupSeparatorMenuItem());
         // Not as the menu's own items: it stays open to show what they do.
-        this.menu.box.add_child(this.#updateItem);
-        this.menu.box.add_child(this.#checkItem);
-        this.menu.addMenuItem(settingsItem);
+        this.#body.add_child(this.#notice);
+        this.#body.add_child(this.#jobBox);
+        this.#body.add_child(this.#list);
+        this.#body.add_child(this.#placeholder);
+        this.#body.add_child(new PopupMenu.PopupSeparatorMenuItem());
+        this.#body.add_child(this.#updateItem);
+        this.#body.add_child(this.#checkItem);
+        this.#body.add_child(settingsItem);
+        this.menu.box.add_child(this.#body);
 
         this.#updateItem.connect('activate', () => void client.updateAll());
         this.#checkItem.connect('activate', () => void client.check());
@@ -133,6 +137,7 @@ export class FeaturesToggle extends QuickMenuToggle {
         const {height} = Main.layoutManager.getWorkAreaForMonitor(Main.layoutManager.primaryIndex);
         const {scaleFactor} = St.ThemeContext.get_for_stage(global.stage);
         this.#list.style = `max-height: ${Math.round((height * LIST_SHARE) / scaleFactor)}px;`;
+        this.#body.expectWidth(this.menu);
         this.#syncMenu(this.#summary());
         this.#client.forgetRefusals();
         void this.#client.refresh();

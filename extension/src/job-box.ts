@@ -9,6 +9,7 @@ import {Spinner} from 'resource:///org/gnome/shell/ui/animation.js';
 import {BarLevel} from 'resource:///org/gnome/shell/ui/barLevel.js';
 
 import {percent} from './feature-view.js';
+import {DIM_OPACITY} from './paragraph.js';
 import type {Job} from './snow-objects.js';
 import {fill, gettext as _} from './text.js';
 
@@ -31,14 +32,14 @@ export class JobBox extends St.BoxLayout {
 
         this.#spinner = new Spinner(SPINNER_SIZE, {animate: false, hideOnStop: true});
         this.#spinner.yAlign = Clutter.ActorAlign.CENTER;
-        this.#step = new St.Label({styleClass: 'snow-detail', xExpand: true});
+        this.#step = new St.Label({opacity: DIM_OPACITY, xExpand: true});
         this.#step.clutterText.ellipsize = Pango.EllipsizeMode.END;
-        this.#percent = new St.Label({styleClass: 'snow-detail snow-percent'});
-        this.#bar = new BarLevel({styleClass: 'snow-progress', xExpand: true});
+        this.#percent = new St.Label({opacity: DIM_OPACITY});
+        this.#bar = new BarLevel({style_class: 'snow-progress', xExpand: true});
         this.#bar.accessibleName = name;
         this.#cancelButton = new St.Button({
             iconName: 'window-close-symbolic',
-            styleClass: 'icon-button flat snow-cancel',
+            styleClass: 'icon-button snow-cancel',
             canFocus: true,
             yAlign: Clutter.ActorAlign.CENTER,
             accessibleName: fill(_('Cancel: %s'), name),

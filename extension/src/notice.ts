@@ -2,8 +2,9 @@
 // A line or more about what is wrong, with a warning sign, or about what is to come.
 import Clutter from 'gi://Clutter';
 import GObject from 'gi://GObject';
-import Pango from 'gi://Pango';
 import St from 'gi://St';
+
+import {DIM_OPACITY, Paragraph} from './paragraph.js';
 
 export class Notice extends St.BoxLayout {
     static {
@@ -11,15 +12,10 @@ export class Notice extends St.BoxLayout {
     }
 
     #icon = new St.Icon({styleClass: 'snow-notice-icon', iconName: 'dialog-warning-symbolic'});
-    readonly label = new St.Label({styleClass: 'snow-notice-text', xExpand: true});
+    readonly label = new Paragraph({xExpand: true});
 
     constructor() {
         super({styleClass: 'snow-notice', visible: false, xExpand: true});
-        this.label.clutterText.set({
-            lineWrap: true,
-            lineWrapMode: Pango.WrapMode.WORD_CHAR,
-            ellipsize: Pango.EllipsizeMode.NONE,
-        });
         this.#icon.yAlign = Clutter.ActorAlign.START;
         this.add_child(this.#icon);
         this.add_child(this.label);
@@ -30,7 +26,6 @@ export class Notice extends St.BoxLayout {
         this.label.text = problem || note;
         this.#icon.visible = problem !== '';
         this.visible = this.label.text !== '';
-        if (problem) this.add_style_class_name('problem');
-        else this.remove_style_class_name('problem');
+        this.label.opacity = problem ? 255 : DIM_OPACITY;
     }
 }
