@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import {JobInterface, type JobProperties} from '../generated/dbus.ts';
+import type {BusConnection, Variant} from '../host/dbus.ts';
+import type {Domain, JobSpec, Results} from '../host/domain.ts';
+import {SnowError} from '../host/error.ts';
+import type {Activity} from './activity.ts';
+import {type ErrorPair, errorPair} from './errors.ts';
+import {JobProgress} from './job-progress.ts';
+import {logError, logInfo, logNotice, secondsSince} from './journal.ts';
+import type {ObjectTree} from './object-tree.ts';
+import {JOBS} from './paths.ts';
+import {resultsToWire} from './wire.ts';
+
+const UNFINISHED_PER_UID = 16;
+const KEPT_FINISHED = 64;
+const NO_ERROR: ErrorPair = ['', ''];
+
+interface Job {
+    readonly path: string;
+    readonly domain: Domain;
+    readonly spec: JobSpec;
+    readonly uid: number;
+    readonly abort: AbortController;
+    /** Settles, never rejects, when the job ended and everyone was told. */
+    ended: Promise<void>;
+    isFinished: boolean;
+}
+
+interface Outcome {
+    readonly state: 'done' | 'failed' | 'cancelled';
+    readonly error: ErrorPair;
+    /** As they are sent. */
+    readonly results: Readonly<Record<string, Variant>>;
+}
+
+/** Long work: started for a user, watched on the bus, cancelled by its owner. */
+export class Jobs {
+    readonly #bus: BusConnection;
+    readonly #tree: ObjectTree;
+    readonly #activity: Activity;
+    readonly #jobs = new Map<string, Job>();
+    /** By domain, the end of the reading jobs that were started so far. */
+    readonly #readers = new Map<Domain, Promise<void>>();
+    #started = 0;
+    #isStopping = false;
+
+    constructor(bus: BusConnection, tree: ObjectTree, activity: Activity) {
+        this.#bus = bus;
+        this.#tree = tree;
+        this.#activity = activity;
+    }
+
+    /**
+     * Starts work in the name of a user, and returns its path at once. One job that writes runs at a
+     * time in a domain; those that read follow one another. Throws SnowError Busy.
+     */
+    start(domain: Domain, spec: JobSpec, uid: number): string {
+        this.#refuseTooMany(uid);
+        if (spec.isWriter) this.#refuseSecondWriter(domain);
+        const job: Job = {
+            path: `${JOBS}/${++this.#started}`,
+            domain,
+            spec,
+            uid,
+            abort: new AbortController(),
+            ended: Promise.resolve(),
+            isFinished: false,
+        };
+        this.#jobs.set(job.path, job);
+        const properties: JobProperties = {
+            Operation: spec.operation,
+            Target: spec.target,
+            Step: '',
+            Progress: -1,
+            BytesDone: 0,
+            BytesTotal: 0,
+            StartedByUID: uid,
+            State: 'running',
+            Error: NO_ERROR,
+        };
+        this.#tree.add(job.path, {[JobInterface.name]: {...properties}});
+        job.ended = this.#live(job);
+        return job.path;
+    }
+
+    paths(): readonly string[] {
+        return [...this.#jobs.keys()];
+    }
+
+    /** Throws SnowError NotFound. */
+    ownerOf(path: string): number {
+        return this.#get(path).uid;
+    }
+
+    /** Asks a job to end; one that ended stays as it is. */
+    cancel(path: string): void {
+        this.#get(path).abort.abort();
+    }
+
+    /** Takes no more jobs, cancels those that run, and waits for their end. */
+    async stop(): Promise<void> {
+        this.#isStopping = true;
+        for (const job of this.#jobs.values()) job.abort.abort();
+        await this.finish();
+    }
+
+    /** Takes no more jobs, and waits for the end of those that run. */
+    async finish(): Promise<void> {
+        this.#isStopping = true;
+        await Promise.all([...this.#jobs.values()].map(job => job.ended));
+    }
+
+    #get(path: string): Job {
+        const job = this.#jobs.get(path);
+        if (!job) throw new SnowError('NotFound', `There is no job ${path}`);
+        return job;
+    }
+
+    #refuseTooMany(uid: number): void {
+        if (this.#isStopping) throw new SnowError('Busy', 'The service is being stopped');
+        const own = [...this.#jobs.values()].filter(job => !job.isFinished && job.uid === uid);
+        if (own.length >= UNFINISHED_PER_UID)
+            throw new SnowError('Busy', `User ${uid} has ${own.length} jobs that are not finished`);
+    }
+
+    #refuseSecondWriter(domain: Domain): void {
+        for (const job of this.#jobs.values()) {
+            if (job.domain === domain && job.spec.isWriter && !job.isFinished)
+                throw new SnowError('Busy', `Another operation is running: ${job.path}`);
+        }
+    }
+
+    async #live(job: Job): Promise<void> {
+        const end = this.#activity.begin();
+        const start = performance.now();
+        try {
+            // The caller learns the path before it hears of the job.
+            await new Promise(resolve => setImmediate(resolve));
+            const progress = new JobProgress(changed => {
+                this.#tree.change(job.path, JobInterface.name, changed);
+            });
+            const outcome = await this.#outcomeOf(job, progress);
+            // Whoever hears of the end finds the properties as they are now.
+            await this.#readAfter(job);
+            this.#tell(job, progress, outcome);
+            log(job, outcome, start);
+        } catch (error) {
+            logError(`${job.path} could not be brought to its end`, error);
+        } finally {
+            job.isFinished = true;
+            this.#forgetOld();
+            end();
+        }
+    }
+
+    async #outcomeOf(job: Job, progress: JobProgress): Promise<Outcome> {
+        const {spec, domain, abort} = job;
+        try {
+            // To tell what a job changed, one must know what was before.
+            if (!this.#tree.isKnown(domain)) await this.#tree.refresh(domain);
+            const run = (): Promise<Results> => {
+                if (abort.signal.aborted) throw new SnowError('Cancelled', 'Cancelled');
+                return spec.run(progress, abort.signal);
+            };
+            const results = await (spec.isWriter ? run() : this.#runAfterReaders(job, run));
+            return {state: 'done', error: NO_ERROR, results: resultsToWire(results)};
+        } catch (error) {
+            const isCancelled = error instanceof SnowError && error.code === 'Cancelled';
+            const doing = `${spec.operation} ${spec.target}`.trim();
+            return {
+                state: isCancelled ? 'cancelled' : 'failed',
+                error: errorPair(error, doing),
+                results: {},
+            };
+        }
+    }
+
+    /** Two that read at once would ask the same servers the same thing. */
+    async #runAfterReaders(job: Job, run: () => Promise<Results>): Promise<Results> {
+        const before = this.#readers.get(job.domain) ?? Promise.resolve();
+        const mine = Promise.race([before, whenAborted(job.abort.signal)]).then(run);
+        const both = Promise.allSettled([before, mine]).then(() => undefined);
+        this.#readers.set(job.domain, both);
+        try {
+            return await mine;
+        } finally {
+            if (this.#readers.get(job.domain) === both) this.#readers.delete(job.domain);
+        }
+    }
+
+    async #readAfter({domain, spec}: Job): Promise<void> {
+        try {
+            await this.#tree.refresh(domain);
+        } catch (error) {
+            logError(`The state after ${spec.operation} cannot be read`, error);
+        }
+    }
+
+    #tell(job: Job, progress: JobProgress, {state, error, results}: Outcome): void {
+        job.isFinished = true;
+        const last = progress.end();
+        const full = state === 'done' ? {Progress: 1} : {};
+        const ended = {...last, ...full, State: state, Error: error};
+        this.#tree.change(job.path, JobInterface.name, ended);
+        const {signature} = JobInterface.signals.Finished;
+        this.#bus.emit(job.path, JobInterface.name, 'Finished', signature, [state, error, results]);
+    }
+
+    #forgetOld(): void {
+        const finished = [...this.#jobs.values()].filter(job => job.isFinished);
+        for (const {path} of finished.slice(0, Math.max(0, finished.length - KEPT_FINISHED))) {
+            this.#jobs.delete(path);
+            this.#tree.remove(path);
+        }
+    }
+}
+
+function whenAborted(signal: AbortSignal): Promise<void> {
+    return new Promise(resolve => {
+        if (signal.aborted) resolve();
+        else signal.addEventListener('abort', () => resolve(), {once: true});
+    });
+}
+
+function log({spec, uid, path}: Job, {state, error: [name, text]}: Outcome, start: number): void {
+    const what = `${spec.operation} ${spec.target}`.trim();
+    const number = path.slice(JOBS.length + 1);
+    const line = `${what} for uid ${uid}: ${state} in ${secondsSince(start)} (job ${number})`;
+    if (state === 'done') logInfo(line);
+    else logNotice(`${line}: ${name.slice(name.lastIndexOf('.') + 1)}: ${text}`);
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import {parseArgs} from 'node:util';
+
+import {serve} from '../bus/service.ts';
+import {logError} from '../bus/journal.ts';
+import type {Domain} from '../host/domain.ts';
+import {localHost} from '../host/local-host.ts';
+
+/** Put in by the bundler from package.json. */
+declare const __VERSION__: string;
+
+const USAGE = `snowd [--idle-timeout=SECONDS]
+
+The service org.frostyard.Snow1, started by the system bus.`;
+
+async function main(): Promise<number> {
+    const {values} = parseArgs({
+        options: {
+            'idle-timeout': {type: 'string', default: '30'},
+            help: {type: 'boolean', default: false},
+            version: {type: 'boolean', default: false},
+        },
+    });
+    if (values.help || values.version) {
+        console.log(values.help ? USAGE : `snowd ${__VERSION__}`);
+        return 0;
+    }
+    const idleSeconds = Number(values['idle-timeout']);
+    if (!(idleSeconds > 0)) throw new TypeError('--idle-timeout takes a number of seconds');
+
+    const stop = new AbortController();
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort());
+    // The journal may restart while a job runs; that is no reason to end it.
+    process.stdout.on('error', () => undefined);
+
+    const host = localHost();
+    return serve({
+        version: __VERSION__,
+        domains: [features()],
+        idleTimeout: idleSeconds * 1000,
+        machineId: async () => (await host.files.readText('/etc/machine-id'))?.trim() ?? '',
+        stop: stop.signal,
+    });
+
+    /** The engine is loaded by the first call that needs it, when the name is already owned. */
+    function features(): Domain {
+        const load = async (): Promise<Domain> => {
+            const {featuresDomain} = await import('../features/object.ts');
+            return featuresDomain(host);
+        };
+        let loaded: Promise<Domain> | null = null;
+        const domain = (): Promise<Domain> => (loaded ??= load());
+        return {
+            name: 'features',
+            snapshot: async () => (await domain()).snapshot(),
+            prepare: async (...call) => (await domain()).prepare(...call),
+        };
+    }
+}
+
+main().then(
+    status => process.exit(status),
+    (error: unknown) => {
+        logError('snowd cannot go on', error);
+        process.exit(1);
+    },
+);
