@@ -5,34 +5,45 @@ import {
     type FileHandle,
     lstat,
     mkdir,
+    mkdtemp,
     open,
     readdir,
     readlink,
     realpath,
     rename,
+    rm,
     rmdir,
     statfs,
     symlink,
     unlink,
+    writeFile,
 } from 'node:fs/promises';
+import {tmpdir} from 'node:os';
 import {basename, dirname, join} from 'node:path';
 
 import {asSnowError, hasErrno} from './errno.ts';
 import {SnowError} from './error.ts';
-import type {FileStatus, Files, PendingFile} from './host.ts';
+import type {FileStatus, Files, PendingFile, Scratch} from './host.ts';
 import {pathResolver} from './paths.ts';
 
 const DEFAULT_MAX_BYTES = 1024 * 1024;
 
-/** Also of systemd's own temporary files, which every tool around us ignores. */
+/** Where a root process keeps what lives as long as itself; a file system in memory. */
+const RUNTIME_DIRECTORY = '/run/snow-control';
+const SCRATCH_PREFIX = 'scratch-';
+
+/** Pieces in which a large file is read. */
+const READ_BYTES = 256 * 1024;
+
+/** `.#` starts the temporary names of systemd's own tools, which all tools around us ignore. */
 const PENDING_PREFIX = '.#snow-control.';
 
 /** Whether a name in a directory is that of an unfinished file that this program made. */
-export function isPendingName(name: string): boolean {
+function isPendingName(name: string): boolean {
     return name.startsWith(PENDING_PREFIX) && /\.[0-9a-f]{16}$/.test(name);
 }
 
-export function pendingName(finalName: string): string {
+function pendingName(finalName: string): string {
     // NAME_MAX is 255 bytes; the final name is only there for people who look.
     return `${PENDING_PREFIX}${finalName.slice(0, 200)}.${randomBytes(8).toString('hex')}`;
 }
@@ -72,6 +83,16 @@ export function localFiles(root: string): Files {
         }
     }
 
+    async function list(path: string): Promise<readonly string[]> {
+        try {
+            const found = await readdir(await paths.target(path));
+            return found.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+        } catch (error) {
+            if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return [];
+            throw asSnowError(error, `Cannot read ${path}`);
+        }
+    }
+
     async function makeParent(path: string): Promise<string> {
         const real = await paths.entry(path);
         await makeDirectory(dirname(real));
@@ -95,6 +116,17 @@ export function localFiles(root: string): Files {
         }
         let isOpen = true;
         let isThere = true;
+        let isSynced = false;
+        const sync: PendingFile['sync'] = async ({mode = 0o644, mtime} = {}) => {
+            try {
+                await handle.chmod(mode);
+                if (mtime !== undefined) await handle.utimes(mtime, mtime);
+                await handle.sync();
+                isSynced = true;
+            } catch (error) {
+                throw asSnowError(error, `Cannot write ${finalPath}`);
+            }
+        };
         const close = async (): Promise<void> => {
             if (!isOpen) return;
             isOpen = false;
@@ -103,11 +135,10 @@ export function localFiles(root: string): Files {
         return {
             fd: handle.fd,
             path: belowRoot(temporary),
-            async commit({mode = 0o644, mtime} = {}) {
+            sync,
+            async commit() {
                 try {
-                    await handle.chmod(mode);
-                    if (mtime !== undefined) await handle.utimes(mtime, mtime);
-                    await handle.sync();
+                    if (!isSynced) await sync();
                     await close();
                     await rename(temporary, finalReal);
                     isThere = false;
@@ -141,15 +172,20 @@ export function localFiles(root: string): Files {
                 await handle.close();
             }
         },
-        async list(path) {
-            try {
-                const found = await readdir(await paths.target(path));
-                return found.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
-            } catch (error) {
-                if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return [];
-                throw asSnowError(error, `Cannot read ${path}`);
+        async openRead(path) {
+            const handle = await openExisting(path);
+            if (!handle) return null;
+            const status = await handle.stat();
+            if (!status.isFile()) {
+                await handle.close();
+                throw new SnowError('Failed', `${path} is not a regular file`);
             }
+            return {
+                totalBytes: status.size,
+                stream: handle.createReadStream({highWaterMark: READ_BYTES}),
+            };
         },
+        list,
         async status(path) {
             try {
                 return fileStatus(await lstat(await paths.entry(path)));
@@ -175,11 +211,20 @@ export function localFiles(root: string): Files {
             }
         },
         createPending,
+        async removePending(directory, minimumAge = 0) {
+            for (const name of (await list(directory)).filter(isPendingName)) {
+                const path = join(await paths.target(directory), name);
+                if (minimumAge === 0 || (await ageOf(path)) >= minimumAge)
+                    await unlinkIfThere(path);
+            }
+        },
+        createScratch,
         async writeWhole(path, content, mode = 0o644) {
             const pending = await createPending(path);
             try {
                 await writeAll(pending.fd, content);
-                await pending.commit({mode});
+                await pending.sync({mode});
+                await pending.commit();
             } catch (error) {
                 throw asSnowError(error, `Cannot write ${path}`);
             } finally {
@@ -231,6 +276,37 @@ export function localFiles(root: string): Files {
             }
         },
     };
+}
+
+async function createScratch(): Promise<Scratch> {
+    let base = tmpdir();
+    if (process.getuid?.() === 0) {
+        base = RUNTIME_DIRECTORY;
+        await mkdir(base, {recursive: true, mode: 0o755});
+        await removeOrphanedScratch(base);
+    }
+    const directory = await mkdtemp(join(base, `${SCRATCH_PREFIX}${process.pid}-`));
+    return {
+        async write(name, content) {
+            const path = join(directory, name);
+            await writeFile(path, content, {flag: 'wx', mode: 0o600});
+            return path;
+        },
+        [Symbol.asyncDispose]: () => rm(directory, {recursive: true, force: true}),
+    };
+}
+
+/** Those of processes that were killed. */
+async function removeOrphanedScratch(base: string): Promise<void> {
+    for (const name of await readdir(base)) {
+        const pid = /^scratch-(\d+)-/.exec(name)?.[1];
+        if (pid === undefined || Number(pid) === process.pid) continue;
+        const isAlive = await lstat(`/proc/${pid}`).then(
+            () => true,
+            () => false,
+        );
+        if (!isAlive) await rm(join(base, name), {recursive: true, force: true});
+    }
 }
 
 function fileStatus(found: Awaited<ReturnType<typeof lstat>>): FileStatus {
@@ -285,6 +361,16 @@ async function syncDirectory(path: string): Promise<void> {
         await handle.sync();
     } finally {
         await handle.close();
+    }
+}
+
+/** Seconds since it was changed; 0 when it is gone. */
+async function ageOf(path: string): Promise<number> {
+    try {
+        return (Date.now() - (await lstat(path)).mtimeMs) / 1000;
+    } catch (error) {
+        if (hasErrno(error, 'ENOENT')) return 0;
+        throw error;
     }
 }
 

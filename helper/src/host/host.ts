@@ -33,10 +33,23 @@ export interface PendingFile {
     readonly fd: number;
     /** Absolute path of the temporary name, without the root prefix. */
     readonly path: string;
-    /** fsync, rename to the final name, fsync of the directory. */
-    commit(options?: {readonly mode?: number; readonly mtime?: number}): Promise<void>;
+    /** Sets mode (default 0644) and time stamp (seconds) and waits until the content is on the disk. */
+    sync(options?: {readonly mode?: number; readonly mtime?: number}): Promise<void>;
+    /** sync() unless that was done, rename to the final name, fsync of the directory. */
+    commit(): Promise<void>;
     /** Removes the temporary file. Harmless after commit(). */
     discard(): Promise<void>;
+}
+
+export interface Scratch extends AsyncDisposable {
+    /** Writes a file and returns its path, as a program sees it. */
+    write(name: string, content: Uint8Array): Promise<string>;
+}
+
+export interface SizedStream {
+    /** Bytes; null when that is not known. */
+    readonly totalBytes: number | null;
+    readonly stream: Readable;
 }
 
 /** Every path is absolute and inside the root; "not there" is null, [] or false and never an error. */
@@ -46,6 +59,8 @@ export interface Files {
     readBytes(path: string, maxBytes?: number): Promise<Buffer | null>;
     /** The first bytes of a file, at most count. */
     readStart(path: string, count: number): Promise<Buffer | null>;
+    /** A large file, piece by piece; null when it is not there. */
+    openRead(path: string): Promise<SizedStream | null>;
     /** Names in a directory, in byte order. */
     list(path: string): Promise<readonly string[]>;
     /** lstat(2), where nothing but directories on the way is followed. */
@@ -63,6 +78,13 @@ export interface Files {
     /** rmdir(2) while it is empty; anything else is left alone. */
     removeEmptyDirectory(path: string): Promise<void>;
     createPending(finalPath: string): Promise<PendingFile>;
+    /**
+     * Removes what createPending() of a process that was killed left in a directory. Without a
+     * minimum age (seconds) only for who holds the lock of all that is written there.
+     */
+    removePending(directory: string, minimumAge?: number): Promise<void>;
+    /** A private directory of this machine, not of the root, for files that a program wants by name. */
+    createScratch(): Promise<Scratch>;
     /** Bytes that an unprivileged program could still write beside path. */
     freeBytes(path: string): Promise<number>;
 }
@@ -91,7 +113,8 @@ export interface Programs {
     isInstalled(name: string): Promise<boolean>;
     /**
      * Feeds bytes to a decompressor that runs without privileges, whose standard output is the file.
-     * RLIMIT_FSIZE stops it at maxBytes. Throws SnowError: NoSpace, VerificationFailed, Cancelled.
+     * RLIMIT_FSIZE stops it at maxBytes. Throws SnowError: NoSpace, VerificationFailed, Cancelled,
+     * and whatever the input throws.
      */
     decompress(
         format: Compression,
@@ -111,15 +134,11 @@ export interface HttpOptions {
     readonly offset?: number;
 }
 
-export interface HttpBody {
-    /** From Content-Length; null when the server does not say. */
-    readonly totalBytes: number | null;
-    readonly stream: Readable;
-}
-
 /** Bounded in size, time and redirects; https stays https. Throws SnowError Network or NotFound, Cancelled. */
 export interface Http {
-    open(url: string, options: HttpOptions): Promise<HttpBody>;
+    open(url: string, options: HttpOptions): Promise<SizedStream>;
+    /** What Content-Length says, without the body; null when it says nothing. */
+    size(url: string, options?: {readonly signal?: AbortSignal}): Promise<number | null>;
     readBytes(url: string, options: HttpOptions): Promise<Buffer>;
     close(): Promise<void>;
 }
@@ -142,4 +161,8 @@ export interface Locks {
      * Throws SnowError Busy when another process holds it.
      */
     acquire(path: string): Promise<AsyncDisposable>;
+    /** Names this process until the next boot, also after its number was given to another one. */
+    processIdentity(): Promise<string>;
+    /** Whether the process that was given this identity still runs. Anybody may ask. */
+    isProcessAlive(identity: string): Promise<boolean>;
 }

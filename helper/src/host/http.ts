@@ -4,7 +4,7 @@ import {Readable} from 'node:stream';
 import type {Dispatcher} from 'undici';
 
 import {SnowError} from './error.ts';
-import type {Http, HttpBody, HttpOptions} from './host.ts';
+import type {Http, HttpOptions, SizedStream} from './host.ts';
 
 /** Milliseconds and bytes; a test makes them shorter. */
 export interface HttpLimits {
@@ -33,6 +33,11 @@ const MAX_REDIRECTS = 5;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 const NOT_THERE = new Set([404, 410]);
 
+interface RequestOptions {
+    readonly signal?: AbortSignal;
+    readonly offset?: number;
+}
+
 /** HTTP by undici, with the proxies of the environment; see host.ts. */
 export function localHttp(limits: HttpLimits = httpLimits): Http {
     let agent: Promise<Dispatcher> | undefined;
@@ -49,10 +54,20 @@ export function localHttp(limits: HttpLimits = httpLimits): Http {
                 }),
         ));
 
-    async function open(address: string, options: HttpOptions): Promise<HttpBody> {
+    async function open(address: string, options: HttpOptions): Promise<SizedStream> {
+        const {url, response} = await follow('GET', address, options);
+        return accept(url, response, options);
+    }
+
+    /** The answer that the redirects lead to. */
+    async function follow(
+        method: 'GET' | 'HEAD',
+        address: string,
+        options: RequestOptions,
+    ): Promise<{readonly url: URL; readonly response: Dispatcher.ResponseData}> {
         let url = parseUrl(address);
         for (let redirects = 0; ; redirects++) {
-            const response = await request(url, options);
+            const response = await request(method, url, options);
             const {statusCode, headers, body} = response;
             // Without a listener an error that comes after we lost interest would end the process.
             body.on('error', () => undefined);
@@ -64,7 +79,7 @@ export function localHttp(limits: HttpLimits = httpLimits): Http {
                 url = redirected(url, location);
                 continue;
             }
-            if (statusCode === (options.offset ? 206 : 200)) return accept(url, response, options);
+            if (statusCode === (options.offset ? 206 : 200)) return {url, response};
             body.destroy();
             throw NOT_THERE.has(statusCode)
                 ? new SnowError('NotFound', `${url} is not there (HTTP status ${statusCode})`)
@@ -72,7 +87,11 @@ export function localHttp(limits: HttpLimits = httpLimits): Http {
         }
     }
 
-    async function request(url: URL, options: HttpOptions): Promise<Dispatcher.ResponseData> {
+    async function request(
+        method: 'GET' | 'HEAD',
+        url: URL,
+        options: RequestOptions,
+    ): Promise<Dispatcher.ResponseData> {
         const {signal, offset} = options;
         if (signal?.aborted) throw new SnowError('Cancelled', `${url} was not fetched`);
         try {
@@ -81,7 +100,7 @@ export function localHttp(limits: HttpLimits = httpLimits): Http {
             ).request({
                 origin: url.origin,
                 path: url.pathname + url.search,
-                method: 'GET',
+                method,
                 highWaterMark: 256 * 1024,
                 headers: {
                     'accept-encoding': 'identity',
@@ -99,7 +118,7 @@ export function localHttp(limits: HttpLimits = httpLimits): Http {
         url: URL,
         {headers, body}: Dispatcher.ResponseData,
         {maxBytes, signal}: HttpOptions,
-    ): HttpBody {
+    ): SizedStream {
         const length = headers['content-length'];
         const totalBytes =
             typeof length === 'string' && /^\d+$/.test(length) ? Number(length) : null;
@@ -113,6 +132,11 @@ export function localHttp(limits: HttpLimits = httpLimits): Http {
 
     return {
         open,
+        async size(address, options = {}) {
+            const {response} = await follow('HEAD', address, options);
+            await response.body.dump();
+            return contentLength(response.headers);
+        },
         async readBytes(url, options) {
             const timeout = AbortSignal.timeout(limits.whole);
             const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
@@ -132,6 +156,11 @@ export function localHttp(limits: HttpLimits = httpLimits): Http {
             agent = undefined;
         },
     };
+}
+
+function contentLength(headers: Dispatcher.ResponseData['headers']): number | null {
+    const length = headers['content-length'];
+    return typeof length === 'string' && /^\d+$/.test(length) ? Number(length) : null;
 }
 
 /** The body, as long as it keeps to its bounds. */

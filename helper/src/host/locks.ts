@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import {spawn} from 'node:child_process';
 import {constants} from 'node:fs';
-import {mkdir, open} from 'node:fs/promises';
+import {mkdir, open, readFile} from 'node:fs/promises';
 import {dirname} from 'node:path';
 
-import {asSnowError} from './errno.ts';
+import {asSnowError, hasErrno} from './errno.ts';
 import {SnowError} from './error.ts';
 import type {Locks} from './host.ts';
 import {pathResolver} from './paths.ts';
@@ -42,7 +42,28 @@ export function localLocks(root: string): Locks {
             const locked = handle;
             return {[Symbol.asyncDispose]: () => locked.close()};
         },
+        async processIdentity() {
+            return `${process.pid}:${await startTime(process.pid)}`;
+        },
+        async isProcessAlive(identity) {
+            const [pid = '', started = ''] = identity.split(':');
+            return (
+                /^\d+$/.test(pid) && started !== '' && (await startTime(Number(pid))) === started
+            );
+        },
     };
+}
+
+/** Field 22 of proc_pid_stat(5), in clock ticks since the boot; empty: there is no such process. */
+async function startTime(pid: number): Promise<string> {
+    try {
+        const status = await readFile(`/proc/${pid}/stat`, 'utf8');
+        // The name of the program, in parentheses, may have spaces.
+        return status.slice(status.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+    } catch (error) {
+        if (hasErrno(error, 'ENOENT', 'ESRCH')) return '';
+        throw error;
+    }
 }
 
 /** Whether the lock could be had; waits for nobody. */
