@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import {SnowError} from '../host/error.ts';
+import type {Host} from '../host/host.ts';
+
+/** The fields of an os-release(5) or extension-release file. */
+export type Release = Readonly<Record<string, string>>;
+
+const DISSECT_TIMEOUT = 30_000;
+
+/** Names of uname(2) as ConditionArchitecture= of systemd.unit(5) writes them. */
+const architectures: Readonly<Record<string, string>> = {
+    x64: 'x86-64',
+    ia32: 'x86',
+    arm64: 'arm64',
+    arm: 'arm',
+    riscv64: 'riscv64',
+    ppc64: 'ppc64-le',
+    s390x: 's390x',
+    loong64: 'loongarch64',
+};
+
+/** The architecture of this machine; empty when it is not known. */
+export const machineArchitecture: string = architectures[process.arch] ?? '';
+
+/** os-release(5) of the running system, or of the offline tree. */
+export async function readOsRelease(host: Host): Promise<Release> {
+    const text =
+        (await host.files.readText('/etc/os-release')) ??
+        (await host.files.readText('/usr/lib/os-release')) ??
+        '';
+    return parseRelease(text);
+}
+
+/** Lines of NAME=value, with or without quotes. */
+export function parseRelease(text: string): Release {
+    const found: Record<string, string> = {};
+    for (const line of text.split('\n')) {
+        const match = /^\s*([A-Z][A-Z0-9_]*)=(.*?)\s*$/.exec(line);
+        if (!match) continue;
+        const [, name = '', value = ''] = match;
+        found[name] = unquote(value);
+    }
+    return found;
+}
+
+function unquote(value: string): string {
+    const quoted = /^(["'])(.*)\1$/.exec(value);
+    return (quoted?.[2] ?? value).replace(/\\(["'$`\\])/g, '$1');
+}
+
+/**
+ * Why systemd-sysext(8) would leave an extension out, in words that follow "NAME VERSION ";
+ * null: it fits. An extension without a level is compared by VERSION_ID.
+ */
+export function incompatibility(
+    extension: Release,
+    os: Release,
+    architecture: string,
+): string | null {
+    const wanted = extension['ARCHITECTURE'] ?? '';
+    if (wanted !== '' && wanted !== '_any' && architecture !== '' && wanted !== architecture)
+        return `is for the architecture ${wanted}, and this machine is ${architecture}`;
+
+    const id = extension['ID'] ?? '';
+    if (id === '_any') return null;
+    const system = `${os['ID'] ?? ''} ${os['VERSION_ID'] ?? ''}`.trim();
+    if (id !== os['ID']) return `is for ${id || 'an unnamed system'}, and this is ${system}`;
+
+    const level = extension['SYSEXT_LEVEL'] ?? '';
+    const osLevel = os['SYSEXT_LEVEL'] ?? '';
+    if (level !== '' && osLevel !== '') {
+        if (level === osLevel) return null;
+        return `is for extension level ${level}, and this system has ${osLevel}`;
+    }
+    const osVersion = os['VERSION_ID'] ?? '';
+    if (osVersion === '' && osLevel === '') return null;
+    const version = extension['VERSION_ID'] ?? '';
+    return version === osVersion
+        ? null
+        : `is for ${id} ${version || '(no version)'}, and this is ${system}`;
+}
+
+/**
+ * The extension-release file of an image (squashfs, erofs, ext4 or a partitioned one), read by
+ * systemd-dissect(1) or else the file system's own tool. The image's signature was verified before.
+ *
+ * @param path of the image, whatever its name
+ * @param name of the extension
+ * @returns null when no program of this machine can look into the image.
+ * Throws SnowError VerificationFailed when the image is no extension of that name.
+ */
+export async function readExtensionRelease(
+    host: Host,
+    path: string,
+    name: string,
+    signal?: AbortSignal,
+): Promise<Release | null> {
+    const inside = `usr/lib/extension-release.d/extension-release.${name}`;
+    const image = host.root + path;
+    for (const command of await readers(host, image, inside)) {
+        const result = await run(host, command, signal);
+        if (result.exitCode === 0 && /^\s*[A-Z]/m.test(result.stdout))
+            return parseRelease(result.stdout);
+        // No loop device, no permission: another program may do without.
+        if (!NOT_INSIDE.test(result.stderr)) continue;
+        throw new SnowError(
+            'VerificationFailed',
+            `The image is no extension of the name ${name}: it has no /${inside}`,
+        );
+    }
+    return null;
+}
+
+/** What systemd-dissect, unsquashfs and dump.erofs say of an image without the file, or of no image at all. */
+const NOT_INSIDE =
+    /Failed to open source path .*: No such file|no matches for|read inode failed|suitable partition table/;
+
+type Command = readonly [string, ...string[]];
+
+async function readers(host: Host, image: string, inside: string): Promise<readonly Command[]> {
+    const start = await host.files.readStart(image.slice(host.root.length), 1028);
+    const isSquashfs = start?.subarray(0, 4).toString('latin1') === 'hsqs';
+    const isErofs = start?.length === 1028 && start.readUInt32LE(1024) === 0xe0f5e1e2;
+    const candidates: Command[] = [['systemd-dissect', '--copy-from', image, `/${inside}`, '-']];
+    if (isSquashfs) candidates.push(['unsquashfs', '-cat', image, inside]);
+    if (isErofs) candidates.push(['dump.erofs', '--cat', `--path=/${inside}`, image]);
+    const installed = await Promise.all(
+        candidates.map(([program]) => host.programs.isInstalled(program)),
+    );
+    return candidates.filter((_command, index) => installed[index]);
+}
+
+async function run(
+    host: Host,
+    command: Command,
+    signal: AbortSignal | undefined,
+): Promise<{readonly exitCode: number | null; readonly stdout: string; readonly stderr: string}> {
+    const options = {timeout: DISSECT_TIMEOUT, ...(signal ? {signal} : {})};
+    // systemd-dissect mounts the image, which this service itself may not.
+    return command[0] === 'systemd-dissect' && host.systemd
+        ? host.systemd.runUnit(`snow-control-dissect-${crypto.randomUUID()}`, command, options)
+        : host.programs.run(command, options);
+}

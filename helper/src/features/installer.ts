@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import {createHash} from 'node:crypto';
+
+import type {Progress} from '../host/domain.ts';
+import {SnowError} from '../host/error.ts';
+import type {Host, PendingFile, SizedStream} from '../host/host.ts';
+import {
+    incompatibility,
+    machineArchitecture,
+    readExtensionRelease,
+    readOsRelease,
+} from './compatibility.ts';
+import type {Fetch} from './plan.ts';
+import {openSource} from './repository.ts';
+
+const MEBIBYTE = 1024 ** 2;
+
+/** Bytes of an unpacked image at most, whatever the disk could take. */
+const MAX_IMAGE_BYTES = 16 * 1024 ** 3;
+/** Images are compressed file systems: one that grows by more than this is a bomb. */
+const MAX_EXPANSION = 32;
+const SMALL_IMAGE_BYTES = 256 * MEBIBYTE;
+/** What the rest of the system can count on while an image is unpacked. */
+const RESERVED_BYTES = 32 * MEBIBYTE;
+
+/** Tells how many bytes of one image were fetched. */
+export type ByteCounter = (done: number, total: number) => void;
+
+/**
+ * Fetches one image, and gives it its final name once its hash held and it fits the running system.
+ * Until then there is nothing but a temporary file, which is gone when this ends.
+ * Throws SnowError Network, NotFound, NoSpace, VerificationFailed, WrongState, Cancelled.
+ */
+export async function installImage(
+    host: Host,
+    fetch: Fetch,
+    count: ByteCounter,
+    progress: Progress,
+    signal: AbortSignal,
+): Promise<void> {
+    const {transfer, instance, to, extension} = fetch;
+    const label = `${extension} ${instance.version}`;
+    progress.step(`Downloading ${label}`);
+    const source = await openSource(host, transfer, instance.fileName, signal);
+    let pending: PendingFile | null = null;
+    try {
+        pending = await host.files.createPending(to);
+        await unpackVerified(host, fetch, source, pending, count, signal);
+        progress.step(`Installing ${label}`);
+        await Promise.all([
+            pending.sync({
+                mode: transfer.target.mode ?? 0o644,
+                ...modificationTime(instance.fields['t']),
+            }),
+            checkCompatible(host, pending.path, fetch, signal),
+        ]);
+        signal.throwIfAborted();
+        await pending.commit();
+    } catch (error) {
+        throw signal.aborted
+            ? new SnowError('Cancelled', `Installing ${label} was stopped`)
+            : error;
+    } finally {
+        source.stream.destroy();
+        await pending?.discard();
+    }
+}
+
+async function unpackVerified(
+    host: Host,
+    {instance, from, to}: Fetch,
+    {stream, totalBytes}: SizedStream,
+    pending: PendingFile,
+    count: ByteCounter,
+    signal: AbortSignal,
+): Promise<void> {
+    const limit = await sizeLimit(host, to, totalBytes);
+    const hash = createHash('sha256');
+    async function* hashed(): AsyncGenerator<Uint8Array> {
+        let done = 0;
+        count(0, totalBytes ?? 0);
+        for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+            hash.update(chunk);
+            done += chunk.length;
+            count(done, totalBytes ?? 0);
+            yield chunk;
+        }
+    }
+    try {
+        await host.programs.decompress(instance.compression, hashed(), pending, {
+            maxBytes: limit.bytes,
+            signal,
+        });
+    } catch (error) {
+        if (!(error instanceof SnowError)) throw error;
+        // What was sent is not what was signed, and so need not be a compressed file at all; the
+        // user is better told that. It takes the rest of the download to know.
+        throw describeFailure(error, from, limit.isByDisk);
+    }
+    const digest = hash.digest('hex');
+    if (instance.sha256 !== '' && digest !== instance.sha256)
+        throw new SnowError('VerificationFailed', `${from} does not have the hash of its manifest`);
+}
+
+function describeFailure(error: SnowError, from: string, isLimitedByDisk: boolean): SnowError {
+    if (error.code !== 'VerificationFailed') return error;
+    if (isLimitedByDisk && /larger than/.test(error.message))
+        return new SnowError('NoSpace', `There is not enough space on the disk for ${from}`);
+    return new SnowError('VerificationFailed', `${from}: ${error.message}`, {cause: error});
+}
+
+async function sizeLimit(
+    host: Host,
+    to: string,
+    totalBytes: number | null,
+): Promise<{readonly bytes: number; readonly isByDisk: boolean}> {
+    const free = Math.max((await host.files.freeBytes(to)) - RESERVED_BYTES, 0);
+    if (free === 0 || (totalBytes !== null && totalBytes > free))
+        throw new SnowError('NoSpace', `There is not enough space on the disk for ${to}`);
+    const plausible =
+        totalBytes === null
+            ? MAX_IMAGE_BYTES
+            : Math.min(MAX_IMAGE_BYTES, SMALL_IMAGE_BYTES + MAX_EXPANSION * totalBytes);
+    return {bytes: Math.min(plausible, free), isByDisk: free < plausible};
+}
+
+/** The pattern field @t: microseconds since 1970. */
+function modificationTime(field: string | undefined): {readonly mtime?: number} {
+    return field !== undefined && /^\d+$/.test(field) ? {mtime: Number(field) / 1e6} : {};
+}
+
+async function checkCompatible(
+    host: Host,
+    path: string,
+    {extension, instance}: Fetch,
+    signal: AbortSignal,
+): Promise<void> {
+    const [release, os] = await Promise.all([
+        readExtensionRelease(host, path, extension, signal),
+        readOsRelease(host),
+    ]);
+    const problem = release && incompatibility(release, os, architectureOf(host));
+    if (problem) throw new SnowError('WrongState', `${extension} ${instance.version} ${problem}`);
+}
+
+/** An offline tree may be of another machine. */
+function architectureOf(host: Host): string {
+    return host.root === '' ? machineArchitecture : '';
+}

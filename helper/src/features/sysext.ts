@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import {basename, dirname} from 'node:path/posix';
+
+import {SnowError} from '../host/error.ts';
+import type {Host} from '../host/host.ts';
+
+/** Links that systemd-sysext(8) follows; ours are all here. */
+export const LINK_DIRECTORY = '/var/lib/extensions';
+
+/** Where systemd-sysext(8) merges from: every image in these is an extension of its own. */
+export const SEARCH_PATH = [
+    '/etc/extensions',
+    '/run/extensions',
+    '/var/lib/extensions',
+    '/usr/local/lib/extensions',
+    '/usr/lib/extensions',
+];
+
+/** What is merged is told by these files inside the merged trees, which anybody may read. */
+const HIERARCHIES = ['/usr', '/opt'];
+
+/** One at a time; the name also keeps two refreshes apart. */
+const REFRESH_UNIT = 'snow-control-sysext-refresh';
+const REFRESH_TIMEOUT = 120_000;
+const RETRY_DELAY = 100;
+
+/** Whether systemd-sysext merges every image in a directory by itself. */
+export function isSearched(directory: string): boolean {
+    const plain = directory.replace(/\/+$/, '').replace(/\/[^/]+\.raw\.v$/, '');
+    return SEARCH_PATH.includes(plain);
+}
+
+/** What is merged into the running system. */
+export interface Merged {
+    /** Names of the merged extensions. */
+    readonly names: ReadonlySet<string>;
+    /** Seconds since 1970 of the last merge; 0 when nothing is merged. */
+    readonly since: number;
+    /** Image of an extension, where systemd-sysext says it (since 258). */
+    readonly origins: ReadonlyMap<string, string>;
+    /** Images that the kernel has open in a loop device. */
+    readonly openImages: ReadonlySet<string>;
+}
+
+const nothingMerged: Merged = {
+    names: new Set(),
+    since: 0,
+    origins: new Map(),
+    openImages: new Set(),
+};
+
+/** Reads what is merged now; nothing in an offline tree. */
+export async function readMerged(host: Host): Promise<Merged> {
+    if (!host.systemd) return nothingMerged;
+    const view = await systemView(host);
+    const names = new Set<string>();
+    const origins = new Map<string, string>();
+    let since = 0;
+    for (const hierarchy of HIERARCHIES) {
+        const directory = `${view}${hierarchy}/.systemd-sysext`;
+        const list = await host.files.readText(`${directory}/extensions`);
+        if (list === null) continue;
+        for (const name of list.split('\n').filter(Boolean)) names.add(name);
+        since = Math.max(since, (await host.files.status(`${directory}/extensions`))?.mtime ?? 0);
+        const origin = await host.files.readText(`${directory}/origin`);
+        for (const [name, path] of parseOrigin(origin ?? '')) origins.set(name, path);
+    }
+    return {names, since, origins, openImages: await readOpenImages(host)};
+}
+
+/**
+ * A service with ProtectSystem= sees its own /usr and not what was merged after its start; process 1
+ * sees the system's. Others than root may not look there, and have no such view of their own.
+ */
+async function systemView(host: Host): Promise<string> {
+    const view = '/proc/1/root';
+    try {
+        return (await host.files.status(`${view}/usr`)) ? view : '';
+    } catch (error) {
+        if (error instanceof SnowError && error.code === 'NotAuthorized') return '';
+        throw error;
+    }
+}
+
+function parseOrigin(text: string): ReadonlyMap<string, string> {
+    const found = new Map<string, string>();
+    try {
+        const origin: unknown = JSON.parse(text);
+        for (const [name, entry] of Object.entries(record(record(origin)['extensions']))) {
+            const path = record(entry)['path'];
+            if (typeof path === 'string') found.set(name, path);
+        }
+    } catch {
+        // Older versions write none; a newer one may write another, and the loop devices tell as much.
+    }
+    return found;
+}
+
+function record(value: unknown): Readonly<Record<string, unknown>> {
+    return typeof value === 'object' && value !== null ? {...value} : {};
+}
+
+async function readOpenImages(host: Host): Promise<ReadonlySet<string>> {
+    const devices = (await host.files.list('/sys/block')).filter(name => name.startsWith('loop'));
+    const backing = await Promise.all(
+        devices.map(name => host.files.readText(`/sys/block/${name}/loop/backing_file`)),
+    );
+    return new Set(backing.filter(path => path !== null).map(path => path.replace(/\n$/, '')));
+}
+
+/**
+ * Which of the images of an extension is merged; null: none, or one that is not among them.
+ * An older image may stay open for as long as a program uses it, so that open images alone do not tell.
+ */
+export function mergedImage(
+    merged: Merged,
+    name: string,
+    images: readonly string[],
+    link: {readonly target: string; readonly since: number} | null,
+): string | null {
+    if (!merged.names.has(name)) return null;
+    const origin = merged.origins.get(name);
+    if (origin !== undefined) return images.includes(origin) ? origin : null;
+    if (link && link.since <= merged.since && images.includes(link.target)) return link.target;
+    const open = images.filter(path => merged.openImages.has(path));
+    return open.find(path => path !== link?.target) ?? open[0] ?? null;
+}
+
+/** Whether the last merge saw these links as they are now. */
+export async function isMergedAsLinked(
+    host: Host,
+    links: readonly {readonly path: string; readonly target: string | null}[],
+): Promise<boolean> {
+    const merged = await readMerged(host);
+    for (const {path, target} of links) {
+        if (dirname(path) !== LINK_DIRECTORY) continue;
+        if (merged.names.has(basename(path, '.raw')) !== (target !== null)) return false;
+        const link = await host.files.status(path);
+        if (link && link.mtime > merged.since) return false;
+    }
+    return true;
+}
+
+/**
+ * `systemd-sysext refresh` in a unit of its own, since a merge in this service's mount namespace
+ * would be seen by nobody else. Its exit status is no proof: the caller reads readMerged() afterwards.
+ */
+export async function refresh(host: Host, signal?: AbortSignal): Promise<void> {
+    if (!host.systemd) return;
+    const command = ['systemd-sysext', 'refresh'] as const;
+    const deadline = Date.now() + REFRESH_TIMEOUT;
+    for (;;) {
+        const {exitCode, stderr} = await host.systemd.runUnit(REFRESH_UNIT, command, {
+            timeout: REFRESH_TIMEOUT,
+            ...(signal ? {signal} : {}),
+        });
+        if (exitCode === 0) return;
+        // The unit of a process that was killed goes on to its end.
+        if (!/already (loaded|exists)|was already/i.test(stderr) || Date.now() > deadline) {
+            const lines = stderr.trim().split('\n');
+            throw new SnowError(
+                'Failed',
+                `systemd-sysext refresh failed: ${lines.at(-1) || `exit status ${exitCode}`}`,
+            );
+        }
+        await new Promise(resolve => setTimeout(resolve, RETRY_DELAY));
+    }
+}
