@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import {FeatureInterface, FeaturesInterface} from '../generated/dbus.ts';
+import type {Domain, JobSpec, ObjectSnapshot, Progress} from '../host/domain.ts';
+import {SnowError} from '../host/error.ts';
+import type {Host} from '../host/host.ts';
+import {
+    type OperationResult,
+    check,
+    disable,
+    enable,
+    recover,
+    rollback,
+    setAutomatic,
+    update,
+} from './operations.ts';
+import {type FeatureState, readFeatures, readSummary} from './state.ts';
+import {readInterrupted} from './transaction.ts';
+import {isVersion} from './versions.ts';
+
+const ROOT = 'Features';
+
+/** The features on the bus: one object for all of them, and one for each. */
+export function featuresDomain(host: Host): Domain {
+    return {
+        name: 'features',
+        async snapshot() {
+            await recoverIfInterrupted(host);
+            const [summary, features] = await Promise.all([readSummary(host), readFeatures(host)]);
+            const objects = new Map<string, ObjectSnapshot>();
+            objects.set(ROOT, {[FeaturesInterface.name]: {...summary}});
+            for (const feature of features)
+                objects.set(featurePath(feature.id), {
+                    [FeatureInterface.name]: properties(feature),
+                });
+            return objects;
+        },
+        async prepare(path, interfaceName, method, args, options) {
+            if (path === ROOT && interfaceName === FeaturesInterface.name)
+                return prepareAll(host, method, args, options);
+            if (interfaceName !== FeatureInterface.name)
+                throw new SnowError('NotSupported', `${path} has no interface ${interfaceName}`);
+            const id = (await readFeatures(host)).find(f => featurePath(f.id) === path)?.id;
+            if (id === undefined) throw new SnowError('NotFound', `There is no feature at ${path}`);
+            return prepareOne(host, id, method, args, options);
+        },
+    };
+}
+
+/** The path of a feature below /org/frostyard/Snow1, escaped as sd_bus_path_encode(3) does. */
+export function featurePath(id: string): string {
+    return `${ROOT}/${escapeLabel(id)}`;
+}
+
+function escapeLabel(label: string): string {
+    if (label === '') return '_';
+    return [...Buffer.from(label)]
+        .map((byte, index) => {
+            const character = String.fromCharCode(byte);
+            const isPlain = /[A-Za-z]/.test(character) || (index > 0 && /[0-9]/.test(character));
+            return isPlain ? character : `_${byte.toString(16).padStart(2, '0')}`;
+        })
+        .join('');
+}
+
+/** A process that was killed may have left something: the first look at the features sets it right. */
+async function recoverIfInterrupted(host: Host): Promise<void> {
+    try {
+        if (await readInterrupted(host)) await recover(host);
+    } catch (error) {
+        // Somebody else is at it, or it cannot be done: then it shows as a Problem.
+        if (!(error instanceof SnowError)) throw error;
+    }
+}
+
+function properties(feature: FeatureState): Readonly<Record<string, unknown>> {
+    return Object.fromEntries(
+        Object.keys(FeatureInterface.properties).map(name => [
+            name,
+            feature[name as keyof FeatureState],
+        ]),
+    );
+}
+
+function prepareAll(
+    host: Host,
+    method: string,
+    args: readonly unknown[],
+    options: Readonly<Record<string, unknown>>,
+): JobSpec {
+    const merge = flag(options, 'merge', true);
+    const automatic = flag(options, 'automatic', false);
+    switch (method) {
+        case 'Check':
+            return job('check', '', false, (progress, signal) => check(host, progress, signal));
+        case 'UpdateAll':
+            return job('update', '', true, (progress, signal) =>
+                update(host, null, {merge, automatic}, progress, signal),
+            );
+        case 'SetAutomatic': {
+            const [on] = args;
+            if (typeof on !== 'boolean')
+                throw new SnowError('InvalidArgs', 'SetAutomatic takes a boolean');
+            return job('automatic', '', true, () => setAutomatic(host, on));
+        }
+        default:
+            throw new SnowError('NotSupported', `There is no method ${method}`);
+    }
+}
+
+function prepareOne(
+    host: Host,
+    id: string,
+    method: string,
+    args: readonly unknown[],
+    options: Readonly<Record<string, unknown>>,
+): JobSpec {
+    const merge = flag(options, 'merge', true);
+    switch (method) {
+        case 'Enable':
+            return job('enable', id, true, (progress, signal) =>
+                enable(host, id, {merge}, progress, signal),
+            );
+        case 'Disable':
+            return job('disable', id, true, (progress, signal) =>
+                disable(host, id, progress, signal),
+            );
+        case 'Update':
+            return job('update', id, true, (progress, signal) =>
+                update(host, [id], {merge}, progress, signal),
+            );
+        case 'Rollback': {
+            const [version] = args;
+            if (typeof version !== 'string' || (version !== '' && !isVersion(version)))
+                throw new SnowError('InvalidArgs', 'Rollback takes a version, or an empty string');
+            return job('rollback', id, true, (progress, signal) =>
+                rollback(host, id, version, {merge}, progress, signal),
+            );
+        }
+        default:
+            throw new SnowError('NotSupported', `There is no method ${method}`);
+    }
+}
+
+function job(
+    verb: string,
+    target: string,
+    isWriter: boolean,
+    run: (progress: Progress, signal: AbortSignal) => Promise<OperationResult>,
+): JobSpec {
+    return {
+        operation: `features.${verb}`,
+        target,
+        isWriter,
+        run: async (progress, signal) => ({...(await run(progress, signal))}),
+    };
+}
+
+function flag(options: Readonly<Record<string, unknown>>, name: string, preset: boolean): boolean {
+    const value = options[name] ?? preset;
+    if (typeof value !== 'boolean')
+        throw new SnowError('InvalidArgs', `The option ${name} takes a boolean`);
+    return value;
+}
