@@ -20,6 +20,10 @@ export interface Component {
     readonly name: string;
     readonly description: string;
     readonly enabled: boolean;
+    /** The file that decides `enabled`; empty: nothing does, and it is on. */
+    readonly enabledBy: string;
+    /** What is wrong with its definition, in one line, or empty. */
+    readonly problem: string;
 }
 
 export interface Feature {
@@ -28,6 +32,7 @@ export interface Feature {
     readonly name: string;
     readonly component: string;
     readonly description: string;
+    /** An http(s) address, or empty. */
     readonly documentation: string;
     readonly enabled: boolean;
     /** The file that decides `enabled`: the definition itself or a drop-in. */
@@ -37,6 +42,8 @@ export interface Feature {
     readonly origin: string;
     /** Why it cannot be used, in one line; empty: it can. */
     readonly problem: string;
+    /** Said to the user, harmless. */
+    readonly warnings: readonly string[];
 }
 
 export interface Transfer {
@@ -53,13 +60,15 @@ export interface Transfer {
     readonly verify: boolean;
     readonly source: {
         readonly type: 'url-file' | 'regular-file';
-        /** URL or directory. */
+        /** URL or directory, without a slash at its end. */
         readonly path: string;
         readonly patterns: readonly Pattern[];
     };
     readonly target: {
+        /** Absolute and normalised, without a slash at its end. */
         readonly path: string;
         readonly patterns: readonly Pattern[];
+        /** Relative to `path`, or absolute; normalised. Empty: none. */
         readonly currentSymlink: string;
         /** At least 2. */
         readonly instancesMax: number;
