@@ -70,18 +70,13 @@ export class FeatureList extends St.ScrollView {
     }
 
     #createRow(path: string, name: string): FeatureRow {
-        const find = () => this.#client.features.find(feature => feature.path === path);
         const row = new FeatureRow(
             name,
             isOn => {
-                const feature = find();
+                const feature = this.#client.features.find(known => known.path === path);
                 if (feature) void this.#client.switchFeature(feature, isOn);
             },
-            () => {
-                const feature = find();
-                const job = feature && viewFeature(feature, this.#client.surroundings).job;
-                if (job) void this.#client.cancel(job);
-            },
+            job => void this.#client.cancel(job),
         );
         row.item.connect('key-focus-in', () => {
             // Only for a key: under the pointer the list would run away from it.

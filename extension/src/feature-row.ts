@@ -11,6 +11,7 @@ import * as PopupMenu from 'resource:///org/gnome/shell/ui/popupMenu.js';
 import type {FeatureView, Pending} from './feature-view.js';
 import {JobBox} from './job-box.js';
 import {Notice} from './notice.js';
+import type {Job} from './snow-objects.js';
 import {DIM_OPACITY, Paragraph} from './paragraph.js';
 import {gettext as _} from './text.js';
 
@@ -101,7 +102,7 @@ export class FeatureRow extends St.BoxLayout {
     readonly item: FeatureItem;
     #jobBox: JobBox;
 
-    constructor(name: string, onSwitch: (isOn: boolean) => void, onCancel: () => void) {
+    constructor(name: string, onSwitch: (isOn: boolean) => void, onCancel: (job: Job) => void) {
         super({orientation: Clutter.Orientation.VERTICAL, xExpand: true});
         this.item = new FeatureItem();
         this.item.connect('switch-asked', (_item, isOn: boolean) => onSwitch(isOn));

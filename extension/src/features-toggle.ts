@@ -1,27 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The toggle "Extensions" of Quick Settings, with a menu of all features.
+// The toggle "Extensions" of Quick Settings.
 import type Gio from 'gi://Gio';
 import GObject from 'gi://GObject';
 import St from 'gi://St';
 
 import * as Main from 'resource:///org/gnome/shell/ui/main.js';
-import * as PopupMenu from 'resource:///org/gnome/shell/ui/popupMenu.js';
 import {QuickMenuToggle} from 'resource:///org/gnome/shell/ui/quickSettings.js';
 
-import {FeatureList} from './feature-list.js';
 import {type Summary, percent, summarize} from './feature-view.js';
-import {JobBox} from './job-box.js';
-import {MenuBody} from './menu-body.js';
-import {Notice} from './notice.js';
-import {DIM_OPACITY, Paragraph} from './paragraph.js';
-import {type SnowClient, canCancel} from './snow-client.js';
+import {FeaturesMenu} from './features-menu.js';
+import type {SnowClient} from './snow-client.js';
 import type {Job} from './snow-objects.js';
 import {fill, gettext as _, ngettext} from './text.js';
 
 export const ICON_NAME = 'application-x-addon-symbolic';
-
-/** What of the screen's height the list may take; the rest of its menu needs the remainder. */
-const LIST_SHARE = 0.45;
 
 /** Logical pixels between the menu and the edge of the screen. */
 const SCREEN_MARGIN = 12;
@@ -33,63 +25,23 @@ export class FeaturesToggle extends QuickMenuToggle {
 
     #client: SnowClient;
     #settings: Gio.Settings;
-    #body = new MenuBody();
-    #notice = new Notice();
-    #jobBox: JobBox;
-    #list: FeatureList;
-    #placeholder: Paragraph;
-    #updateItem: PopupMenu.PopupImageMenuItem;
-    #checkItem: PopupMenu.PopupImageMenuItem;
+    #openPreferences: () => void;
+    /** Made when the menu first opens. */
+    #content: FeaturesMenu | null = null;
 
     constructor(client: SnowClient, settings: Gio.Settings, openPreferences: () => void) {
         super({title: _('Extensions'), iconName: ICON_NAME, visible: false});
         this.#client = client;
         this.#settings = settings;
+        this.#openPreferences = openPreferences;
 
-        this.#notice.add_style_class_name('snow-menu-notice');
-        this.#jobBox = new JobBox(_('Extensions'), () => {
-            const {commonJob} = this.#summary();
-            if (commonJob) void this.#client.cancel(commonJob);
-        });
-        this.#list = new FeatureList(client);
-        this.#placeholder = new Paragraph({
-            text: _('No extensions are available for this system'),
-            styleClass: 'snow-placeholder',
-            opacity: DIM_OPACITY,
-        });
-        this.#updateItem = new PopupMenu.PopupImageMenuItem(
-            _('Update All'),
-            'software-update-available-symbolic',
-        );
-        this.#checkItem = new PopupMenu.PopupImageMenuItem(
-            _('Check for Updates'),
-            'view-refresh-symbolic',
-        );
-        const settingsItem = new PopupMenu.PopupImageMenuItem(
-            _('Extension Settings'),
-            'cog-wheel-symbolic',
-        );
-
-        // Not as the menu's own items: it stays open to show what they do.
-        this.#body.add_child(this.#notice);
-        this.#body.add_child(this.#jobBox);
-        this.#body.add_child(this.#list);
-        this.#body.add_child(this.#placeholder);
-        this.#body.add_child(new PopupMenu.PopupSeparatorMenuItem());
-        this.#body.add_child(this.#updateItem);
-        this.#body.add_child(this.#checkItem);
-        this.#body.add_child(settingsItem);
-        this.menu.box.add_child(this.#body);
-
-        this.#updateItem.connect('activate', () => void client.updateAll());
-        this.#checkItem.connect('activate', () => void client.check());
-        settingsItem.connect('activate', () => {
-            Main.panel.closeQuickSettings();
-            openPreferences();
-        });
+        // There is no one thing to toggle.
         this.connect('clicked', () => this.menu.open());
-        this.menu.actor.connect('notify::visible', () => this.#onMenuShown());
+        this.menu.actor.connect('notify::visible', () => {
+            if (this.menu.actor.visible) this.#onMenuShown();
+        });
         this.menu.actor.connect('notify::allocation', () => this.#keepOnScreen());
+
         const changedId = client.connect('changed', () => this.#sync());
         const settingsId = settings.connect('changed::show-features', () => this.#sync());
         this.connect('destroy', () => {
@@ -105,41 +57,25 @@ export class FeaturesToggle extends QuickMenuToggle {
         super.destroy();
     }
 
-    #summary(): Summary {
-        return summarize(this.#client.features, this.#client.surroundings.jobs);
-    }
-
     #sync(): void {
-        const summary = this.#summary();
+        const summary = summarize(this.#client.features, this.#client.surroundings.jobs);
         this.visible = this.#client.isAvailable && this.#settings.get_boolean('show-features');
         this.checked = summary.activeCount > 0;
         this.subtitle = subtitle(summary);
-        if (this.menu.isOpen) this.#syncMenu(summary);
-    }
-
-    #syncMenu(summary: Summary): void {
-        const {features, problem, surroundings} = this.#client;
-        const {commonJob, commonProblem, updateCount} = summary;
-        this.menu.setHeader(ICON_NAME, _('System Extensions'), updatesText(updateCount));
-        this.#notice.sync(problem || commonProblem || this.#client.summary?.Problem || '');
-        this.#jobBox.sync(commonJob, commonJob !== null && canCancel(this.#client, commonJob));
-        this.#list.sync();
-        this.#list.visible = features.length > 0;
-        this.#placeholder.visible = features.length === 0 && problem === '';
-        this.#updateItem.visible = updateCount > 0;
-        const isBusy = surroundings.jobs.some(job => job.State === 'running');
-        this.#updateItem.sensitive = this.#checkItem.sensitive = !isBusy;
-    }
-
-    /** Before the menu measures itself to open. */
-    #onMenuShown(): void {
         if (!this.menu.actor.visible) return;
-        const {height} = Main.layoutManager.getWorkAreaForMonitor(Main.layoutManager.primaryIndex);
-        const {scaleFactor} = St.ThemeContext.get_for_stage(global.stage);
-        this.#list.style = `max-height: ${Math.round((height * LIST_SHARE) / scaleFactor)}px;`;
-        this.#body.expectWidth(this.menu);
-        this.#syncMenu(this.#summary());
+        this.menu.setHeader(ICON_NAME, _('System Extensions'), updatesText(summary.updateCount));
+        this.#content?.sync(summary);
+    }
+
+    /** Just before the menu measures itself to open. */
+    #onMenuShown(): void {
+        if (!this.#content) {
+            this.#content = new FeaturesMenu(this.#client, this.#openPreferences);
+            this.menu.box.add_child(this.#content);
+        }
         this.#client.forgetRefusals();
+        this.#content.fit(this.menu);
+        this.#sync();
         void this.#client.refresh();
     }
 

@@ -20,6 +20,7 @@ export class JobBox extends St.BoxLayout {
         GObject.registerClass({GTypeName: 'SnowControlJobBox'}, this);
     }
 
+    #job: Job | null = null;
     #spinner: Spinner;
     #step: St.Label;
     #percent: St.Label;
@@ -27,7 +28,7 @@ export class JobBox extends St.BoxLayout {
     #cancelButton: St.Button;
 
     /** `name` says to assistive technology what it belongs to. */
-    constructor(name: string, onCancel: () => void) {
+    constructor(name: string, onCancel: (job: Job) => void) {
         super({styleClass: 'snow-job', visible: false, xExpand: true});
 
         this.#spinner = new Spinner(SPINNER_SIZE, {animate: false, hideOnStop: true});
@@ -44,7 +45,9 @@ export class JobBox extends St.BoxLayout {
             yAlign: Clutter.ActorAlign.CENTER,
             accessibleName: fill(_('Cancel: %s'), name),
         });
-        this.#cancelButton.connect('clicked', onCancel);
+        this.#cancelButton.connect('clicked', () => {
+            if (this.#job) onCancel(this.#job);
+        });
 
         const words = new St.BoxLayout({styleClass: 'snow-job-words', xExpand: true});
         words.add_child(this.#step);
@@ -66,6 +69,7 @@ export class JobBox extends St.BoxLayout {
 
     /** Null hides it. */
     sync(job: Job | null, canCancel: boolean): void {
+        this.#job = job;
         this.visible = job !== null;
         const done = job ? percent(job) : null;
         this.#bar.visible = this.#percent.visible = done !== null;

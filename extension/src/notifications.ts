@@ -77,7 +77,7 @@ export class Notifications {
             if (features.length === 0 && !(isOwn && name)) return null;
             const names = features.join(', ') || name;
             return {
-                title: _('Extensions Updated'),
+                title: _('Extensions updated'),
                 body: [names, later].filter(Boolean).join('\n'),
             };
         }
@@ -86,13 +86,13 @@ export class Notifications {
         switch (job.Operation) {
             case 'features.enable':
                 return {
-                    title: later ? fill(_('%s Installed'), name) : fill(_('%s Is Ready'), name),
+                    title: later ? fill(_('%s installed'), name) : fill(_('%s is ready'), name),
                     body: later || versionText,
                 };
             case 'features.disable':
-                return {title: fill(_('%s Removed'), name), body: ''};
+                return {title: fill(_('%s removed'), name), body: ''};
             case 'features.rollback':
-                return {title: fill(_('%s Rolled Back'), name), body: later || versionText};
+                return {title: fill(_('%s rolled back'), name), body: later || versionText};
             case 'features.check':
                 return this.#describeUpdates();
             default:
@@ -102,8 +102,8 @@ export class Notifications {
 
     #describeUpdates(): Message {
         const names = this.#client.features.filter(hasUpdate).map(feature => feature.Name);
-        if (names.length === 0) return {title: _('Extensions Are Up to Date'), body: ''};
-        const title = ngettext('%s Update Available', '%s Updates Available', names.length);
+        if (names.length === 0) return {title: _('Extensions are up to date'), body: ''};
+        const title = ngettext('%s update available', '%s updates available', names.length);
         return {title: fill(title, names.length), body: names.join(', ')};
     }
 
@@ -138,18 +138,18 @@ export class Notifications {
 function failureTitle(operation: string, target: string): string {
     switch (operation) {
         case 'features.enable':
-            return fill(_('Could Not Install %s'), target);
+            return fill(_('Could not install %s'), target);
         case 'features.disable':
-            return fill(_('Could Not Remove %s'), target);
+            return fill(_('Could not remove %s'), target);
         case 'features.rollback':
-            return fill(_('Could Not Roll Back %s'), target);
+            return fill(_('Could not roll back %s'), target);
         case 'features.update':
             return target
-                ? fill(_('Could Not Update %s'), target)
-                : _('Could Not Update Extensions');
+                ? fill(_('Could not update %s'), target)
+                : _('Could not update extensions');
         case 'features.check':
-            return _('Could Not Check for Updates');
+            return _('Could not check for updates');
         default:
-            return _('Could Not Change Extensions');
+            return _('Could not change extensions');
     }
 }
