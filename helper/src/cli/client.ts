@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// snowctl's side of the D-Bus service. Jobs are followed by their signals alone.
+
+import {JobInterface, ManagerInterface} from '../generated/dbus.ts';
+import {
+    type BusConnection,
+    connectToSystemBus,
+    type MethodCall,
+    plainValue,
+    type Signal,
+    Variant,
+} from '../host/dbus.ts';
+import type {Progress, Results} from '../host/domain.ts';
+import {SnowError} from '../host/error.ts';
+import {startTextAgent} from '../host/text-agent.ts';
+import type {ChangeRequest, Runner, RunningJob} from './runner.ts';
+import {jobError, serviceError} from './service-errors.ts';
+
+const BUS_NAME = 'org.frostyard.Snow1';
+const ROOT = '/org/frostyard/Snow1';
+const JOBS = `${ROOT}/Jobs`;
+const PROPERTIES = 'org.freedesktop.DBus.Properties';
+
+export interface ClientOptions {
+    /** Whether a password may be asked for, by the desktop or on this terminal. */
+    readonly mayAskPassword: boolean;
+    /** Whether there is a terminal to ask on. */
+    readonly hasTerminal: boolean;
+}
+
+/** A job as the service describes it. */
+export interface JobState {
+    readonly number: string;
+    readonly operation: string;
+    readonly target: string;
+    readonly step: string;
+    /** 0 to 1; -1: not known. */
+    readonly progress: number;
+    readonly bytesDone: number;
+    readonly bytesTotal: number;
+    readonly startedByUid: number;
+    readonly state: string;
+    readonly error: {readonly code: string; readonly message: string} | null;
+}
+
+/** Connects to the system bus. Throws SnowError. */
+export async function connectToService(options: ClientOptions): Promise<ServiceClient> {
+    try {
+        return new ServiceClient(await connectToSystemBus(), options);
+    } catch (error) {
+        throw serviceError(error);
+    }
+}
+
+/** The service over the bus, started by the bus when it is needed. */
+export class ServiceClient implements Runner {
+    readonly #bus: BusConnection;
+    readonly #options: ClientOptions;
+    readonly #jobs = new Map<string, FollowedJob>();
+    /** Signals of jobs whose path the reply has not told yet. */
+    #early: Signal[] = [];
+    #startsPending = 0;
+    #subscribed: Promise<void> | null = null;
+    #agent: Promise<AsyncDisposable> | null = null;
+
+    constructor(bus: BusConnection, options: ClientOptions) {
+        this.#bus = bus;
+        this.#options = options;
+    }
+
+    async start(request: ChangeRequest): Promise<RunningJob> {
+        const {path, interfaceName, method, signature, args, options} = request;
+        this.#startsPending++;
+        try {
+            await (this.#subscribed ??= this.#subscribe());
+            await this.#prepareToAsk();
+            const [job] = await this.#call({
+                path: `${ROOT}/${path}`,
+                interface: interfaceName,
+                member: method,
+                signature: `${signature}a{sv}`,
+                body: [...args, withVariants(options)],
+            });
+            return this.#follow(String(job));
+        } catch (error) {
+            throw serviceError(error);
+        } finally {
+            if (--this.#startsPending === 0) this.#early = [];
+        }
+    }
+
+    /** The jobs of the service; none while it does not run, and it is not started for this. */
+    async listJobs(): Promise<readonly JobState[]> {
+        try {
+            if (!(await this.#isRunning())) return [];
+            const [paths] = await this.#call({
+                path: ROOT,
+                interface: ManagerInterface.name,
+                member: 'ListJobs',
+            });
+            const jobs = Array.isArray(paths) ? paths.map(String) : [];
+            return await Promise.all(jobs.map(path => this.#readJob(path)));
+        } catch (error) {
+            throw serviceError(error);
+        }
+    }
+
+    /** Throws SnowError NotFound, NotAuthorized. */
+    async cancelJob(number: string): Promise<void> {
+        const missing = new SnowError('NotFound', `There is no job ${number}`);
+        try {
+            if (!(await this.#isRunning())) throw missing;
+            await this.#prepareToAsk();
+            await this.#call(cancelCall(`${JOBS}/${number}`));
+        } catch (error) {
+            const known = serviceError(error);
+            throw known.code === 'NotFound' ? missing : known;
+        }
+    }
+
+    async [Symbol.asyncDispose](): Promise<void> {
+        const agent = await this.#agent;
+        await agent?.[Symbol.asyncDispose]();
+        await this.#bus.close();
+    }
+
+    /** Before the first call, so that not even a job that ends at once is missed. */
+    async #subscribe(): Promise<void> {
+        await this.#bus.subscribe({sender: BUS_NAME, pathNamespace: JOBS}, signal => {
+            const job = this.#jobs.get(signal.path);
+            if (job) job.hear(signal);
+            else if (this.#startsPending > 0) this.#early.push(signal);
+        });
+        await this.#bus.watchOwner(BUS_NAME, () => {
+            this.#lose('The service snowd stopped in the middle');
+        });
+        void this.#bus.closed.then(reason => {
+            this.#lose(`The connection to the system bus is lost: ${reason}`);
+        });
+    }
+
+    /** A job ends with the process that runs it, whoever owns the name afterwards. */
+    #lose(reason: string): void {
+        for (const job of this.#jobs.values()) job.lose(reason);
+    }
+
+    #follow(path: string): RunningJob {
+        const job = new FollowedJob();
+        this.#jobs.set(path, job);
+        for (const signal of this.#early) if (signal.path === path) job.hear(signal);
+        return {
+            number: path.slice(path.lastIndexOf('/') + 1),
+            follow: progress => job.follow(progress),
+            cancel: async () => {
+                try {
+                    await this.#call(cancelCall(path));
+                } catch (error) {
+                    throw serviceError(error);
+                }
+            },
+        };
+    }
+
+    async #readJob(path: string): Promise<JobState> {
+        const [properties] = await this.#call({
+            path,
+            interface: PROPERTIES,
+            member: 'GetAll',
+            signature: 's',
+            body: [JobInterface.name],
+        });
+        return jobState(path, record(plainValue(properties)));
+    }
+
+    async #isRunning(): Promise<boolean> {
+        const [isOwned] = await this.#bus.call({
+            destination: 'org.freedesktop.DBus',
+            path: '/org/freedesktop/DBus',
+            interface: 'org.freedesktop.DBus',
+            member: 'NameHasOwner',
+            signature: 's',
+            body: [BUS_NAME],
+        });
+        return isOwned === true;
+    }
+
+    async #prepareToAsk(): Promise<void> {
+        const {mayAskPassword, hasTerminal} = this.#options;
+        if (mayAskPassword && hasTerminal) await (this.#agent ??= startTextAgent());
+    }
+
+    #call(call: Omit<MethodCall, 'destination' | 'allowInteraction'>): Promise<readonly unknown[]> {
+        const {mayAskPassword} = this.#options;
+        return this.#bus.call({...call, destination: BUS_NAME, allowInteraction: mayAskPassword});
+    }
+}
+
+/** What the signals told of one job. */
+class FollowedJob {
+    readonly #ended: Promise<Results>;
+    #resolve: (results: Results) => void = () => undefined;
+    #reject: (error: SnowError) => void = () => undefined;
+    #progress: Progress | null = null;
+    #latest: Readonly<Record<string, unknown>> = {};
+
+    constructor() {
+        this.#ended = new Promise((resolve, reject) => {
+            this.#resolve = resolve;
+            this.#reject = reject;
+        });
+        this.#ended.catch(() => {
+            // Whoever follows is told; nobody has to.
+        });
+    }
+
+    follow(progress: Progress): Promise<Results> {
+        this.#progress = progress;
+        this.#tell(this.#latest);
+        return this.#ended;
+    }
+
+    hear({interface: name, member, body}: Signal): void {
+        if (name === PROPERTIES && member === 'PropertiesChanged' && body[0] === JobInterface.name)
+            this.#tell(record(plainValue(body[1])));
+        if (name === JobInterface.name && member === 'Finished') this.#finish(body.map(plainValue));
+    }
+
+    lose(reason: string): void {
+        this.#reject(
+            new SnowError('Failed', `${reason}; "snowctl features list" shows what is there now`),
+        );
+    }
+
+    #tell(changed: Readonly<Record<string, unknown>>): void {
+        this.#latest = {...this.#latest, ...changed};
+        const {Step, BytesDone, BytesTotal} = this.#latest;
+        if ('Step' in changed && typeof Step === 'string') this.#progress?.step(Step);
+        if (('BytesDone' in changed || 'BytesTotal' in changed) && typeof BytesDone === 'number')
+            this.#progress?.bytes(BytesDone, typeof BytesTotal === 'number' ? BytesTotal : 0);
+    }
+
+    #finish([state, error, results]: readonly unknown[]): void {
+        if (state === 'done') {
+            this.#resolve(record(results) as Results);
+            return;
+        }
+        const [name, message] = Array.isArray(error) ? error.map(String) : [];
+        this.#reject(
+            state === 'cancelled'
+                ? new SnowError('Cancelled', message || 'The job was canceled')
+                : jobError(name ?? '', message ?? ''),
+        );
+    }
+}
+
+function cancelCall(path: string) {
+    return {path, interface: JobInterface.name, member: 'Cancel', signature: 'a{sv}', body: [{}]};
+}
+
+function withVariants(options: ChangeRequest['options']): Record<string, Variant> {
+    const entries = Object.entries(options);
+    return Object.fromEntries(entries.map(([key, value]) => [key, new Variant('b', value)]));
+}
+
+function jobState(path: string, properties: Readonly<Record<string, unknown>>): JobState {
+    const text = (key: string): string => String(properties[key] ?? '');
+    const number = (key: string): number => Number(properties[key] ?? 0);
+    const error = properties['Error'];
+    const [name = '', message = ''] = Array.isArray(error) ? error.map(String) : [];
+    return {
+        number: path.slice(path.lastIndexOf('/') + 1),
+        operation: text('Operation'),
+        target: text('Target'),
+        step: text('Step'),
+        progress: number('Progress'),
+        bytesDone: number('BytesDone'),
+        bytesTotal: number('BytesTotal'),
+        startedByUid: number('StartedByUID'),
+        state: text('State'),
+        error: name === '' ? null : {code: jobError(name, message).code, message},
+    };
+}
+
+function record(value: unknown): Readonly<Record<string, unknown>> {
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? {...value} : {};
+}

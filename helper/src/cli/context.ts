@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import type {Host} from '../host/host.ts';
+import type {Interrupts} from './interrupts.ts';
+import type {Output} from './output.ts';
+import type {Settings} from './parse.ts';
+
+/** What a command works with. */
+export interface Context {
+    readonly host: Host;
+    readonly output: Output;
+    readonly settings: Settings;
+    readonly interrupts: Interrupts;
+    /** Whether a password can be asked for on a terminal, and is not superfluous. */
+    readonly canAskOnTerminal: boolean;
+}
+
+/** Does a command and returns the exit status. Throws SnowError. */
+export type CommandAction = (context: Context, operands: readonly string[]) => Promise<number>;

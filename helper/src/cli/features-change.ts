@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What changes the machine: by the service, or for an image tree in this process.
+
+import {planDisable, planEnable, planRollback, planUpdate} from '../features/operations.ts';
+import {describePlan, type Plan} from '../features/plan.ts';
+import {type FeatureState, readFeatures} from '../features/state.ts';
+import {SnowError} from '../host/error.ts';
+import type {CommandAction, Context} from './context.ts';
+import {exitCodes, SUCCESS} from './exit-codes.ts';
+import {findFeature} from './feature-names.ts';
+import {featureSummary, isUpdateAvailable, listText} from './feature-view.ts';
+import {showAutomatic} from './features-read.ts';
+import {JobDisplay} from './job-display.ts';
+import {type Outcome, outcomeOf, outcomeText} from './outcomes.ts';
+import {
+    automaticChange,
+    type Change,
+    checkChange,
+    disableChange,
+    enableChange,
+    rollbackChange,
+    updateAllChange,
+    updateChange,
+} from './requests.ts';
+import type {Runner} from './runner.ts';
+
+export const enableFeatures: CommandAction = async (context, names) => {
+    const ids = await findIds(context, names);
+    const {isMerging: merge, isDryRun} = context.settings;
+    if (isDryRun)
+        return showPlans(context, signal =>
+            inTurn(ids, id => planEnable(context.host, id, {merge}, signal)),
+        );
+    return make(
+        context,
+        ids.map(id => enableChange(id, context.settings)),
+    );
+};
+
+export const disableFeatures: CommandAction = async (context, names) => {
+    const ids = await findIds(context, names);
+    if (context.settings.isDryRun)
+        return showPlans(context, () => inTurn(ids, id => planDisable(context.host, id)));
+    return make(context, ids.map(disableChange));
+};
+
+export const updateFeatures: CommandAction = async (context, names) => {
+    const {settings, host} = context;
+    const ids = await findIds(context, names, ({id, Enabled}) => {
+        if (!Enabled) throw new SnowError('WrongState', `${id} is not enabled`);
+    });
+    if (settings.isDryRun)
+        return showPlans(context, async signal => {
+            const options = {merge: settings.isMerging, automatic: settings.isAutomatic};
+            const wanted = ids.length === 0 ? null : ids;
+            const {plan, failures} = await planUpdate(host, wanted, options, signal);
+            for (const failure of failures.values()) throw failure;
+            return [plan];
+        });
+    if (ids.length === 0) return make(context, [updateAllChange(settings)]);
+    return make(
+        context,
+        ids.map(id => updateChange(id, settings)),
+    );
+};
+
+export const rollBackFeature: CommandAction = async (context, [name = '', version = '']) => {
+    const [id = ''] = await findIds(context, [name]);
+    const {isMerging: merge, isDryRun} = context.settings;
+    if (isDryRun)
+        return showPlans(context, async () => [
+            await planRollback(context.host, id, version, {merge}),
+        ]);
+    return make(context, [rollbackChange(id, version, context.settings)]);
+};
+
+export const checkFeatures: CommandAction = async context => {
+    const {output, host} = context;
+    return make(context, [checkChange()], async ([outcome]) => {
+        const states = (await readFeatures(host)).filter(isUpdateAvailable);
+        output.result({updates: states.map(featureSummary)}, () =>
+            states.length === 0 || !outcome
+                ? 'Everything is up to date.\n'
+                : listText(states, output.style),
+        );
+    });
+};
+
+export const switchAutomatic: CommandAction = async (context, [word]) => {
+    if (word === 'status') return showAutomatic(context, []);
+    const isOn = word === 'on';
+    return make(context, [automaticChange(isOn)], () => {
+        context.output.result(
+            {automatic: isOn},
+            () => `Automatic updates are ${isOn ? 'on' : 'off'}.\n`,
+        );
+        return Promise.resolve();
+    });
+};
+
+/** All names are looked at before anything is done. Throws SnowError NotFound, and what check throws. */
+async function findIds(
+    {host}: Context,
+    names: readonly string[],
+    check: (state: FeatureState) => void = () => undefined,
+): Promise<readonly string[]> {
+    if (names.length === 0) return [];
+    const states = await readFeatures(host);
+    const found = names.map(name => findFeature(states, name));
+    found.forEach(check);
+    return [...new Set(found.map(({id}) => id))];
+}
+
+/** Makes changes one after the other, and tells how it went. */
+async function make(
+    context: Context,
+    changes: readonly Change[],
+    tell: (outcomes: readonly Outcome[]) => Promise<void> = outcomes =>
+        tellOutcomes(context, outcomes),
+): Promise<number> {
+    const {output, settings} = context;
+    const outcomes: Outcome[] = [];
+    await using runner = await runnerFor(context);
+    for (const change of changes) {
+        try {
+            const outcome = await run(context, runner, change);
+            if (outcome) outcomes.push(outcome);
+        } catch (error) {
+            if (!(error instanceof SnowError) || outcomes.length === 0) throw error;
+            // What was done before the failure stays, and so it is told.
+            output.error(error, {results: outcomes});
+            for (const outcome of outcomes) output.note(outcomeText(outcome, settings.root !== ''));
+            return exitCodes[error.code].status;
+        }
+    }
+    if (settings.isWaiting) await tell(outcomes);
+    return SUCCESS;
+}
+
+/** Null: the job was only started. */
+async function run(context: Context, runner: Runner, change: Change): Promise<Outcome | null> {
+    const {output, interrupts, settings} = context;
+    const {feature, operation, request} = change;
+    const job = await runner.start(request);
+    if (job.number !== null)
+        output.event({type: 'job', job: job.number, operation, target: feature});
+    if (!settings.isWaiting) {
+        output.result(
+            {job: job.number, operation, feature},
+            () => `Job ${job.number} is started.\n`,
+        );
+        return null;
+    }
+
+    const display = new JobDisplay(output, feature);
+    using _cancelable = interrupts.duringWhich(() => {
+        display.step('Canceling');
+        job.cancel().catch((error: unknown) => {
+            display.end();
+            output.note(`It cannot be canceled: ${error instanceof Error ? error.message : ''}`);
+        });
+    });
+    try {
+        const outcome = outcomeOf(change, await job.follow(display));
+        display.end();
+        for (const warning of outcome.warnings) output.note(`Note: ${warning}`);
+        return outcome;
+    } finally {
+        display.end();
+    }
+}
+
+async function runnerFor({host, settings, canAskOnTerminal}: Context): Promise<Runner> {
+    if (host.root !== '') {
+        const {treeRunner} = await import('./tree-runner.ts');
+        return treeRunner(host);
+    }
+    const {connectToService} = await import('./client.ts');
+    const {mayAskPassword} = settings;
+    return connectToService({mayAskPassword, hasTerminal: canAskOnTerminal});
+}
+
+function tellOutcomes({output, settings}: Context, outcomes: readonly Outcome[]): Promise<void> {
+    output.result({results: outcomes}, () =>
+        outcomes.map(outcome => `${outcomeText(outcome, settings.root !== '')}\n`).join(''),
+    );
+    return Promise.resolve();
+}
+
+async function showPlans(
+    {output, interrupts, host}: Context,
+    make: (signal: AbortSignal) => Promise<readonly Plan[]>,
+): Promise<number> {
+    const controller = new AbortController();
+    using _cancelable = interrupts.duringWhich(() => controller.abort());
+    try {
+        const plans = await make(controller.signal);
+        const described = plans.map(plan => ({
+            operation: plan.operation,
+            merge: plan.merge,
+            features: plan.parts.map(({feature, version}) => ({feature, version})),
+            steps: describePlan(plan),
+        }));
+        output.result({plans: described}, () => {
+            const steps = described.flatMap(plan => plan.steps);
+            return steps.length === 0
+                ? 'There is nothing to do.\n'
+                : `This would be done:\n${steps.map(step => `  ${step}\n`).join('')}`;
+        });
+        return SUCCESS;
+    } finally {
+        await host.http.close();
+    }
+}
+
+async function inTurn<T, U>(
+    items: readonly T[],
+    each: (item: T) => Promise<U>,
+): Promise<readonly U[]> {
+    const results: U[] = [];
+    for (const item of items) results.push(await each(item));
+    return results;
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import {SnowError} from '../host/error.ts';
+import {localHost} from '../host/local-host.ts';
+import type {CommandName} from './commands.ts';
+import type {CommandAction} from './context.ts';
+import {exitCodes, SUCCESS} from './exit-codes.ts';
+import type {Interrupts} from './interrupts.ts';
+import {Output, type Sink} from './output.ts';
+import {jsonModeOf, parseCommandLine, type Request} from './parse.ts';
+import {quoted} from './text.ts';
+
+/** The process, as far as a command line has to do with it. */
+export interface Surroundings {
+    readonly version: string;
+    readonly out: Sink;
+    readonly err: Sink;
+    readonly environment: Readonly<Record<string, string | undefined>>;
+    readonly interrupts: Interrupts;
+    readonly canAskOnTerminal: boolean;
+}
+
+/** Loaded when they are asked for: some need a library that takes longer to load than all else. */
+const actions: Readonly<Record<Exclude<CommandName, 'help'>, () => Promise<CommandAction>>> = {
+    'features list': async () => (await import('./features-read.ts')).listFeatures,
+    'features show': async () => (await import('./features-read.ts')).showFeature,
+    'features enable': async () => (await import('./features-change.ts')).enableFeatures,
+    'features disable': async () => (await import('./features-change.ts')).disableFeatures,
+    'features update': async () => (await import('./features-change.ts')).updateFeatures,
+    'features check': async () => (await import('./features-change.ts')).checkFeatures,
+    'features rollback': async () => (await import('./features-change.ts')).rollBackFeature,
+    'features auto': async () => (await import('./features-change.ts')).switchAutomatic,
+    jobs: async () => (await import('./jobs.ts')).listJobs,
+    cancel: async () => (await import('./jobs.ts')).cancelJob,
+    doctor: async () => (await import('./doctor/doctor.ts')).runDoctor,
+};
+
+/** Does what the words after `snowctl` ask for, and returns the exit status. Never throws. */
+export async function runCommandLine(
+    args: readonly string[],
+    surroundings: Surroundings,
+): Promise<number> {
+    const {interrupts} = surroundings;
+    try {
+        const request = parseCommandLine(args);
+        return await Promise.race([perform(request, surroundings), interrupts.left]);
+    } catch (error) {
+        const known =
+            error instanceof SnowError
+                ? error
+                : new SnowError(
+                      'Failed',
+                      `Unforeseen: ${error instanceof Error ? error.message : ''}`,
+                  );
+        const {out, err, environment} = surroundings;
+        new Output(out, err, {json: jsonModeOf(args), isQuiet: false, environment}).error(known);
+        return exitCodes[known.code].status;
+    }
+}
+
+async function perform(request: Request, surroundings: Surroundings): Promise<number> {
+    const {out, err, environment, interrupts, canAskOnTerminal, version} = surroundings;
+    const output = (isQuiet: boolean): Output =>
+        new Output(out, err, {json: request.json, isQuiet, environment});
+    switch (request.kind) {
+        case 'complete': {
+            const {completions} = await import('./complete.ts');
+            out.write(await completions(localHost(), request.words));
+            return SUCCESS;
+        }
+        case 'help': {
+            const {helpText} = await import('./help.ts');
+            const help = helpText(request.topic);
+            output(false).result({help}, () => help);
+            return SUCCESS;
+        }
+        case 'version':
+            output(false).result({version}, () => `snowctl ${version}\n`);
+            return SUCCESS;
+        case 'run': {
+            const {command, operands, settings} = request;
+            const host = localHost(settings.root);
+            if (settings.root !== '') await checkRoot(host.files.status('/'), settings.root);
+            const context = {
+                host,
+                output: output(settings.isQuiet),
+                settings,
+                interrupts,
+                canAskOnTerminal,
+            };
+            const action = await actions[command.name]();
+            return action(context, operands);
+        }
+    }
+}
+
+async function checkRoot(
+    status: Promise<{readonly type: string} | null>,
+    root: string,
+): Promise<void> {
+    const type = (await status)?.type;
+    if (type !== 'directory' && type !== 'symlink')
+        throw new SnowError('InvalidArgs', `${quoted(root)} is not a directory`);
+}
