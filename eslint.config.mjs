@@ -46,7 +46,10 @@ export default tseslint.config(
         plugins: {'import-x': importX},
         rules: {
             'import-x/no-restricted-paths': ['error', {basePath: import.meta.dirname, zones}],
-            '@typescript-eslint/no-unused-vars': ['error', {argsIgnorePattern: '^_'}],
+            '@typescript-eslint/no-unused-vars': [
+                'error',
+                {argsIgnorePattern: '^_', ignoreUsingDeclarations: true},
+            ],
         },
         settings: {'import-x/resolver': {node: {extensions: ['.ts', '.mjs', '.js']}}},
     },
