@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import {chmod} from 'node:fs/promises';
+import {join, resolve} from 'node:path';
+
+import {build} from 'esbuild';
+
+const repository = resolve(import.meta.dirname, '../../..');
+
+/** Bundles a TypeScript program of the repository into a directory, as build.mjs does. */
+export async function bundle(source: string, directory: string): Promise<string> {
+    const name = source.slice(source.lastIndexOf('/') + 1).replace(/\.ts$/, '');
+    const outfile = join(directory, `${name}.cjs`);
+    await build({
+        absWorkingDir: repository,
+        entryPoints: [source],
+        outfile,
+        bundle: true,
+        platform: 'node',
+        target: 'node20',
+        format: 'cjs',
+        minifySyntax: true,
+        minifyWhitespace: true,
+        define: {__VERSION__: '"1.2.3"'},
+        logLevel: 'warning',
+    });
+    await chmod(outfile, 0o644);
+    return outfile;
+}
