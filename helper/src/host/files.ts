@@ -61,8 +61,8 @@ export function localFiles(root: string): Files {
             if (!status.isFile()) throw new SnowError('Failed', `${path} is not a regular file`);
             if (status.size > maxBytes)
                 throw new SnowError('Failed', `${path} is larger than ${maxBytes} bytes`);
-            // One byte more, to see a file that grows.
-            const content = await readUpTo(handle, Math.max(status.size, 0) + 1);
+            // One byte more, to see a file that grows. Those of /proc say that they are empty.
+            const content = await readUpTo(handle, (status.size || maxBytes) + 1);
             if (content.length > maxBytes)
                 throw new SnowError('Failed', `${path} is larger than ${maxBytes} bytes`);
             return content;
