@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+// eslint-disable-next-line @typescript-eslint/triple-slash-reference -- a declaration of other modules cannot be imported
+/// <reference path="./undici-parts.d.ts" />
 import {Readable} from 'node:stream';
+import {setFlagsFromString} from 'node:v8';
 
-import type {Dispatcher} from 'undici';
+import type {Dispatcher, EnvHttpProxyAgent} from 'undici';
 
+import {bufferCounter} from './buffers.ts';
 import {SnowError} from './error.ts';
 import type {Http, HttpOptions, SizedStream} from './host.ts';
 
@@ -33,6 +37,29 @@ const MAX_REDIRECTS = 5;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 const NOT_THERE = new Set([404, 410]);
 
+interface HttpClient {
+    readonly agent: EnvHttpProxyAgent;
+    readonly request: (
+        this: Dispatcher,
+        options: Dispatcher.RequestOptions<null>,
+    ) => Promise<Dispatcher.ResponseData<null>>;
+}
+
+/**
+ * Only when something is fetched, and only what fetches: all of undici takes longer to load than
+ * the rest of a program that lists features.
+ */
+async function loadClient(options: EnvHttpProxyAgent.Options): Promise<HttpClient> {
+    // The parser of undici is WebAssembly; optimising it takes 30 MiB and wins nothing on bodies.
+    setFlagsFromString('--no-wasm-dynamic-tiering');
+    setFlagsFromString('--liftoff-only');
+    const [{default: Agent}, {default: request}] = await Promise.all([
+        import('undici/lib/dispatcher/env-http-proxy-agent.js'),
+        import('undici/lib/api/api-request.js'),
+    ]);
+    return {agent: new Agent(options), request};
+}
+
 interface RequestOptions {
     readonly signal?: AbortSignal;
     readonly offset?: number;
@@ -40,19 +67,15 @@ interface RequestOptions {
 
 /** HTTP by undici, with the proxies of the environment; see host.ts. */
 export function localHttp(limits: HttpLimits = httpLimits): Http {
-    let agent: Promise<Dispatcher> | undefined;
+    let loaded: Promise<HttpClient> | undefined;
 
-    // undici is as large as the rest of the program, and many commands fetch nothing.
-    const dispatcher = (): Promise<Dispatcher> =>
-        (agent ??= import('undici').then(
-            ({EnvHttpProxyAgent}) =>
-                new EnvHttpProxyAgent({
-                    connect: {timeout: limits.connect},
-                    headersTimeout: limits.headers,
-                    bodyTimeout: limits.stall,
-                    maxHeaderSize: 32 * 1024,
-                }),
-        ));
+    const client = (): Promise<HttpClient> =>
+        (loaded ??= loadClient({
+            connect: {timeout: limits.connect},
+            headersTimeout: limits.headers,
+            bodyTimeout: limits.stall,
+            maxHeaderSize: 32 * 1024,
+        }));
 
     async function open(address: string, options: HttpOptions): Promise<SizedStream> {
         const {url, response} = await follow('GET', address, options);
@@ -95,9 +118,8 @@ export function localHttp(limits: HttpLimits = httpLimits): Http {
         const {signal, offset} = options;
         if (signal?.aborted) throw new SnowError('Cancelled', `${url} was not fetched`);
         try {
-            return await (
-                await dispatcher()
-            ).request({
+            const {agent, request: send} = await client();
+            return await send.call(agent, {
                 origin: url.origin,
                 path: url.pathname + url.search,
                 method,
@@ -152,8 +174,8 @@ export function localHttp(limits: HttpLimits = httpLimits): Http {
             return Buffer.concat(chunks);
         },
         async close() {
-            if (agent) await (await agent).destroy();
-            agent = undefined;
+            if (loaded) await (await loaded).agent.destroy();
+            loaded = undefined;
         },
     };
 }
@@ -179,6 +201,7 @@ async function* bounded(
         readonly signal: AbortSignal | undefined;
     },
 ): AsyncGenerator<Uint8Array> {
+    const countBuffer = bufferCounter();
     let received = 0;
     let before = 0;
     const watch = setInterval(() => {
@@ -192,6 +215,7 @@ async function* bounded(
             if (received > maxBytes)
                 throw new SnowError('Network', `${url} is larger than ${maxBytes} bytes`);
             yield chunk;
+            countBuffer(chunk.length);
         }
     } catch (error) {
         throw networkError(url, error, signal);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+import {type ExecFileException, execFile} from 'node:child_process';
 import {constants} from 'node:fs';
 import {access} from 'node:fs/promises';
 import {join} from 'node:path';
 
 import {decompress} from './decompress.ts';
+import {asSnowError} from './errno.ts';
 import {SnowError} from './error.ts';
 import type {ProgramOptions, ProgramResult, Programs} from './host.ts';
 
@@ -30,31 +32,36 @@ export async function runProgram(
     const [program, ...args] = command;
     const {input, signal, timeout = TIMEOUT, maxBuffer = MAX_BUFFER} = options;
     if (signal?.aborted) throw new SnowError('Cancelled', `${program} was not started`);
-    // execa takes as long to load as all else of the command line, which often needs no program.
-    const {execa} = await import('execa');
-    const result = await execa(program, args, {
-        ...(signal ? {cancelSignal: signal} : {}),
-        ...(input === undefined ? {stdin: 'ignore'} : {input}),
-        reject: false,
-        timeout,
-        maxBuffer,
-        stripFinalNewline: false,
-        cwd: '/',
-        env: programEnvironment,
+    return new Promise((resolve, reject) => {
+        const child = execFile(
+            program,
+            args,
+            {cwd: '/', env: {...process.env, ...programEnvironment}, timeout, maxBuffer, signal},
+            (error, stdout, stderr) => {
+                const failure = error && failureOf(program, error, signal, maxBuffer);
+                if (failure) reject(failure);
+                else resolve({exitCode: child.exitCode, signal: child.signalCode, stdout, stderr});
+            },
+        );
+        // A program may end without having read its input.
+        child.stdin?.on('error', () => undefined);
+        child.stdin?.end(input);
     });
-    if (result.isCanceled) throw new SnowError('Cancelled', `${program} was stopped`);
-    if (result.code === 'ENOENT')
-        throw new SnowError('NotSupported', `${program} is not installed`);
-    if (result.isMaxBuffer)
-        throw new SnowError('Failed', `${program} printed more than ${maxBuffer} bytes`);
-    if (result.exitCode === undefined && result.signal === undefined && !result.timedOut)
-        throw new SnowError('Failed', `${program} could not be run: ${result.shortMessage ?? ''}`);
-    return {
-        exitCode: result.timedOut ? null : (result.exitCode ?? null),
-        signal: result.timedOut ? 'SIGTERM' : (result.signal ?? null),
-        stdout: String(result.stdout ?? ''),
-        stderr: String(result.stderr ?? ''),
-    };
+}
+
+/** Why a program has no result; null: it ended by itself, by a signal or by its time limit. */
+function failureOf(
+    program: string,
+    error: ExecFileException,
+    signal: AbortSignal | undefined,
+    maxBuffer: number,
+): SnowError | null {
+    if (signal?.aborted) return new SnowError('Cancelled', `${program} was stopped`);
+    if (error.code === 'ENOENT')
+        return new SnowError('NotSupported', `${program} is not installed`);
+    if (error.code === 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER')
+        return new SnowError('Failed', `${program} printed more than ${maxBuffer} bytes`);
+    return typeof error.code === 'string' ? asSnowError(error, `Cannot run ${program}`) : null;
 }
 
 async function isInstalled(name: string): Promise<boolean> {
