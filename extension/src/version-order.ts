@@ -42,8 +42,9 @@ export function compareVersions(a: string, b: string): number {
     }
 }
 
-/** Digits of any length; none are as much as zero. */
+/** Digits of any length; none come before any. */
 function compareNumbers(a: string, b: string): number {
+    if (!a || !b) return Math.sign(a.length - b.length);
     const left = a.replace(/^0+/, '');
     const right = b.replace(/^0+/, '');
     return Math.sign(left.length - right.length) || compareText(left, right);
