@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Makes dist/: the extension, snowd and snowctl; --programs: not the extension; --lab: the programs
-// of tests/lab and bench, too; --generate-only: just the code from interfaces/*.xml.
+// Makes dist/: the extension, snowd and snowctl; --programs: not the extension; --extension: nothing
+// but it; --lab: the programs of tests/lab and bench, too; --generate-only: just the code from
+// interfaces/*.xml.
 import {execFile} from 'node:child_process';
 import {existsSync} from 'node:fs';
 import {chmod, cp, mkdir, readFile, readdir, rm, writeFile} from 'node:fs/promises';
@@ -29,7 +30,9 @@ const tsTypes = {
 };
 
 await generateInterfaces();
-if (!flags.has('--generate-only')) {
+if (flags.has('--extension')) {
+    await buildExtension();
+} else if (!flags.has('--generate-only')) {
     await rm('dist', {recursive: true, force: true});
     await Promise.all([buildPrograms(), flags.has('--programs') || buildExtension()]);
     if (flags.has('--lab')) await buildLab();
@@ -192,7 +195,6 @@ async function buildExtension() {
     );
     await cp('schemas', `${out}/schemas`, {recursive: true});
     await run('glib-compile-schemas', ['--strict', `${out}/schemas`]);
-    await cp('extension/stylesheet.css', `${out}/stylesheet.css`);
     for (const part of ['stylesheet.css', 'icons'])
         if (existsSync(`extension/${part}`))
             await cp(`extension/${part}`, `${out}/${part}`, {recursive: true});
