@@ -75,6 +75,8 @@ export class Guest implements AsyncDisposable {
         const layers = [...(options.install ? [options.install] : []), root];
         await layFiles(join(scratch, 'files'), layers, {
             '/etc/machine-id': `${randomBytes(16).toString('hex')}\n`,
+            // the kernel of a small machine has none; an empty unit is a masked one
+            '/etc/systemd/system/dev-hugepages.mount': '',
             ...options.files,
         });
         layers.unshift(join(scratch, 'files'));
@@ -266,6 +268,7 @@ export class Guest implements AsyncDisposable {
     /** The journal of one unit, or of all, message texts only. */
     async journal(unit?: string): Promise<string> {
         const which = unit === undefined ? [] : ['-u', unit];
+        await this.check(['journalctl', '--sync']);
         return this.check(['journalctl', '--no-pager', '-o', 'cat', ...which]);
     }
 
