@@ -36,7 +36,11 @@ export async function makeKey(options: KeyOptions = {}): Promise<SigningKey> {
         const {stdout} = await execa(
             'gpg',
             [...common, '--pinentry-mode', 'loopback', ...when, ...args],
-            {encoding: 'buffer', ...(input === undefined ? {stdin: 'ignore'} : {input})},
+            {
+                encoding: 'buffer',
+                stripFinalNewline: false,
+                ...(input === undefined ? {stdin: 'ignore'} : {input}),
+            },
         );
         return Buffer.from(stdout);
     };
