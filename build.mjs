@@ -34,7 +34,11 @@ if (flags.has('--extension')) {
     await buildExtension();
 } else if (!flags.has('--generate-only')) {
     await rm('dist', {recursive: true, force: true});
-    await Promise.all([buildPrograms(), flags.has('--programs') || buildExtension()]);
+    await Promise.all([
+        buildPrograms(),
+        buildDocuments(),
+        flags.has('--programs') || buildExtension(),
+    ]);
     if (flags.has('--lab')) await buildLab();
 }
 
@@ -165,6 +169,22 @@ async function buildPrograms() {
         });
         await chmod(`dist/${name}`, 0o755);
     }
+}
+
+/** What is made from snowctl's tables of commands: dist/completions/ and dist/man/. */
+async function buildDocuments() {
+    const {outputFiles} = await build({
+        entryPoints: ['helper/src/cli/documents/documents.ts'],
+        bundle: true,
+        platform: 'node',
+        format: 'esm',
+        write: false,
+    });
+    const code = encodeURIComponent(outputFiles[0].text);
+    const {documents} = await import(`data:text/javascript,${code}`);
+    const template = await readFile('data/man/snowctl.1.in', 'utf8');
+    for (const [path, text] of Object.entries(documents(template, version)))
+        await writeIfChanged(`dist/${path}`, text);
 }
 
 async function buildExtension() {

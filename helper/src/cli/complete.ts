@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The names that a shell offers, for the hidden command that the completions call:
-// `__complete features|enabled|disabled`, `__complete versions NAME`, `__complete jobs`.
+// `__complete KIND` by the kind of an operand, and `__complete version NAME`.
 
 import {type FeatureState, readFeatures} from '../features/state.ts';
 import type {Host} from '../host/host.ts';
@@ -10,7 +10,7 @@ import {printable} from './text.ts';
 export async function completions(host: Host, [kind, name]: readonly string[]): Promise<string> {
     try {
         const rows =
-            kind === 'jobs' ? await jobRows() : featureRows(kind, name, await readFeatures(host));
+            kind === 'job' ? await jobRows() : featureRows(kind, name, await readFeatures(host));
         return rows.map(row => `${row.map(printable).join('\t')}\n`).join('');
     } catch {
         // A message would end up in the middle of what somebody types.
@@ -27,13 +27,13 @@ function featureRows(
 ): readonly Row[] {
     const named = ({id, Description}: FeatureState): Row => [id, Description];
     switch (kind) {
-        case 'features':
+        case 'feature':
             return states.map(named);
         case 'enabled':
             return states.filter(({Enabled}) => Enabled).map(named);
         case 'disabled':
             return states.filter(({Enabled}) => !Enabled).map(named);
-        case 'versions': {
+        case 'version': {
             const state = states.find(({id}) => id === name);
             return (state?.Versions ?? []).map(version => [
                 version,
