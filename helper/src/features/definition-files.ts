@@ -182,7 +182,8 @@ async function readDropIns(
         listings.flatMap(({names}) => names.filter(name => name.endsWith('.conf'))),
     );
     const found = await Promise.all(
-        [...names].sort(byBytes).map(name => readFirst(host, listings, name)),
+        // Unlike a definition, a drop-in is hidden by any link of its name, even one to nowhere.
+        [...names].sort(byBytes).map(name => readFirst(host, listings, name, ['mask', 'dangling'])),
     );
     return {
         files: found.flatMap(({file, maskedBy}) => (file && maskedBy === null ? [file] : [])),
@@ -201,23 +202,26 @@ async function readFirst(
     host: Host,
     listings: readonly Listing[],
     fileName: string,
+    masks: readonly Missing[] = ['mask'],
 ): Promise<FoundFile> {
     let maskedBy: string | null = null;
     for (const {path: directory, names} of listings) {
         if (!names.includes(fileName)) continue;
         const path = `${directory}/${fileName}`;
         const found = await readCandidate(host, path);
-        if (found === 'mask') maskedBy ??= path;
-        else if (typeof found !== 'string') return {...found, maskedBy};
+        if (typeof found !== 'string') return {...found, maskedBy};
+        if (masks.includes(found)) maskedBy ??= path;
     }
     return {file: null, maskedBy, problems: []};
 }
 
-/** A mask is an empty file or a link to /dev/null; what is no file at all, or leads nowhere, is absent. */
+/** A mask is an empty file or a link to /dev/null, dangling a link to nowhere; absent is what is no file at all. */
+type Missing = 'mask' | 'dangling' | 'absent';
+
 async function readCandidate(
     host: Host,
     path: string,
-): Promise<Pick<FoundFile, 'file' | 'problems'> | 'mask' | 'absent'> {
+): Promise<Omit<FoundFile, 'maskedBy'> | Missing> {
     try {
         const content = await host.files.readBytes(path);
         if (content?.length === 0) return 'mask';
@@ -228,7 +232,8 @@ async function readCandidate(
         if (real !== null && (await host.files.status(real))?.type === 'file')
             return {file: {path, content: new Uint8Array()}, problems: [cause.message]};
     }
-    return (await leadsToNull(host, path)) ? 'mask' : 'absent';
+    if (await leadsToNull(host, path)) return 'mask';
+    return (await host.files.resolve(path)) === null ? 'dangling' : 'absent';
 }
 
 /** An offline tree need not have a /dev/null. */

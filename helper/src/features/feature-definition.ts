@@ -90,7 +90,7 @@ function readMetadata(settings: Settings): Metadata {
                 description = visible(setting.value);
                 break;
             case 'Documentation':
-                documentation = addAddress(settings, setting, documentation);
+                documentation = addAddresses(settings, setting, documentation);
                 break;
             case 'Enabled': {
                 const value = settings.boolean(setting, null);
@@ -104,17 +104,16 @@ function readMetadata(settings: Settings): Metadata {
     return {description, documentation: documentation[0] ?? '', enabled, enabledBy};
 }
 
-function addAddress(
+function addAddresses(
     settings: Settings,
     setting: Setting,
     addresses: readonly string[],
 ): readonly string[] {
     if (setting.value === '') return [];
-    const address = settings.expanded(setting);
-    if (address === null) return addresses;
-    if (/^https?:\/\/[\x21-\x7e]+$/.test(address)) return [...addresses, address];
-    settings.warn(setting, 'is no http(s) address, ignored');
-    return addresses;
+    const words = settings.expanded(setting)?.split(/[ \t]+/) ?? [];
+    const valid = words.filter(word => /^https?:\/\/[\x21-\x7e]+$/.test(word));
+    if (valid.length < words.length) settings.warn(setting, 'is no http(s) address, ignored');
+    return [...addresses, ...valid];
 }
 
 /** Shown on terminals and in the shell: control characters have no place in it. */

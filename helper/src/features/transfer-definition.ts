@@ -5,6 +5,7 @@ import {SnowError} from '../host/error.ts';
 import type {DefinitionFile} from './definition-files.ts';
 import {firstOf} from './feature-definition.ts';
 import {type IniKeys, splitEscapedWords, splitWords} from './ini.ts';
+import {isAddress, isNormalised, withoutSlash} from './locations.ts';
 import type {MachineFacts} from './machine-facts.ts';
 import type {Transfer} from './model.ts';
 import {type Pattern, imageTargetPattern, parsePattern} from './patterns.ts';
@@ -69,19 +70,23 @@ export function readTransfer(
         readers[`${setting.section}.${setting.key}`]?.(draft, setting, settings);
     if (isForeign(draft)) return {kind: 'foreign'};
 
+    // Nothing that is missing may be in what could not be read.
     const incomplete = (what: string): void => {
-        settings.faults.push(`${file.main.path}:1: ${what}`);
+        if (settings.faults.length === 0) settings.faults.push(`${file.main.path}:1: ${what}`);
     };
     const {source, target} = draft;
     const sourceType = source.type;
     if (sourceType !== 'url-file' && sourceType !== 'regular-file')
         incomplete('[Source] lacks Type=');
-    if (source.path === '') incomplete('[Source] lacks Path=');
-    else if (!isGoodSource(draft)) incomplete(sourceFault(draft));
+    if (!source.pathSetting) incomplete('[Source] lacks Path=');
+    else if (sourceType === 'url-file' && !isAddress(source.path))
+        settings.fault(source.pathSetting, 'is no http or https address');
+    else if (sourceType !== 'url-file' && !isNormalised(source.path))
+        settings.fault(source.pathSetting, 'is no absolute, normalised path');
     if (source.patterns.length === 0) incomplete('[Source] lacks MatchPattern=');
-    if (target.path === '') incomplete('[Target] lacks Path=');
+    if (!target.pathSetting) incomplete('[Target] lacks Path=');
     else if (!isNormalised(target.path))
-        incomplete(`[Target] Path=${target.path} is no absolute, normalised path`);
+        settings.fault(target.pathSetting, 'is no absolute, normalised path');
 
     const problems = [...file.problems, ...settings.faults];
     if (problems.length > 0 || (sourceType !== 'url-file' && sourceType !== 'regular-file'))
@@ -137,12 +142,14 @@ interface Draft {
 interface ResourceDraft {
     type: string;
     path: string;
+    /** Where `path` is from. */
+    pathSetting: Setting | null;
     relativeTo: string;
     patterns: readonly Pattern[];
 }
 
 function newDraft(): Draft {
-    const resource = {type: '', path: '', relativeTo: 'root', patterns: []};
+    const resource = {type: '', path: '', pathSetting: null, relativeTo: 'root', patterns: []};
     return {
         features: [],
         requisiteFeatures: [],
@@ -177,7 +184,9 @@ const readers: Readonly<Record<string, Reader>> = {
         draft.requisiteFeatures = addNames(draft.requisiteFeatures, setting, settings);
     },
     'Transfer.MinVersion': (draft, setting, settings) => {
-        draft.minVersion = readVersions(setting, settings)[0] ?? '';
+        const [version = '', ...others] = readVersions(setting, settings);
+        if (others.length > 0) settings.fault(setting, 'is more than one version');
+        draft.minVersion = version;
     },
     'Transfer.ProtectVersion': (draft, setting, settings) => {
         draft.protectVersions =
@@ -215,9 +224,9 @@ const readers: Readonly<Record<string, Reader>> = {
         target.instancesMax = readInstances(setting, settings, target.instancesMax);
     },
     'Target.Mode': ({target}, setting, settings) => {
-        if (setting.value !== '' && !/^[0-7]{1,5}$/.test(setting.value))
-            settings.fault(setting, 'is no octal access mode');
-        else target.mode = setting.value === '' ? null : parseInt(setting.value, 8) & 0o7777;
+        if (/^0?[0-7]{0,4}$/.test(setting.value))
+            target.mode = setting.value === '' ? null : parseInt(setting.value, 8);
+        else settings.fault(setting, 'is no octal access mode');
     },
     'Target.ReadOnly': ({target}, setting, settings) => {
         target.readOnly = setting.value === '' ? null : settings.boolean(setting, target.readOnly);
@@ -270,8 +279,12 @@ function readAnchor(resource: ResourceDraft, setting: Setting, settings: Setting
 function readPath(resource: ResourceDraft, setting: Setting, settings: Settings): void {
     const path = settings.expanded(setting);
     if (path === null) return;
-    if (path.length > MAX_PATH) settings.fault(setting, 'is too long');
-    else resource.path = path;
+    if (path.length > MAX_PATH) {
+        settings.fault(setting, 'is too long');
+        return;
+    }
+    resource.path = path;
+    resource.pathSetting = setting;
 }
 
 function readPatterns(resource: ResourceDraft, setting: Setting, settings: Settings): void {
@@ -301,41 +314,6 @@ function isForeign({source, target}: Draft): boolean {
     if (!isFile(source.type) || !isFile(target.type)) return true;
     if (target.type === '' && target.path.startsWith('/dev/')) return true;
     return source.relativeTo !== 'root' || target.relativeTo !== 'root';
-}
-
-function isGoodSource({source}: Draft): boolean {
-    return source.type === 'url-file' ? isAddress(source.path) : isNormalised(source.path);
-}
-
-function sourceFault({source}: Draft): string {
-    const wanted =
-        source.type === 'url-file' ? 'http or https address' : 'absolute, normalised path';
-    return `[Source] Path=${source.path} is no ${wanted}`;
-}
-
-/** File names are put behind it, so that it has neither a query nor a fragment. */
-function isAddress(text: string): boolean {
-    return (
-        /^https?:\/\/[\x21-\x7e]+$/.test(text) &&
-        !/[?#\\]/.test(text) &&
-        URL.canParse(text) &&
-        new URL(text).hostname !== ''
-    );
-}
-
-/** Absolute, without `.`, `..`, empty parts and control characters; a slash at its end is fine. */
-function isNormalised(path: string): boolean {
-    // eslint-disable-next-line no-control-regex
-    if (!path.startsWith('/') || /[\x00-\x1f\x7f]/.test(path)) return false;
-    const parts = path.slice(1).split('/');
-    if (parts.at(-1) === '') parts.pop();
-    return parts.every(part => part !== '' && part !== '.' && part !== '..' && part.length <= 255);
-}
-
-function withoutSlash(path: string): string {
-    let end = path.length;
-    while (end > 1 && path.charAt(end - 1) === '/') end--;
-    return path.slice(0, end);
 }
 
 /** Images are installed uncompressed, and so a pattern for their names is always among the target's. */
