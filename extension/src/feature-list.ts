@@ -78,11 +78,13 @@ export class FeatureList extends St.ScrollView {
             },
             job => void this.#client.cancel(job),
         );
-        row.item.connect('key-focus-in', () => {
-            // Only for a key: under the pointer the list would run away from it.
-            if (Clutter.get_current_event()?.type() === Clutter.EventType.KEY_PRESS)
-                ensureActorVisibleInScrollView(this, row);
-        });
+        for (const widget of row.focusable) {
+            widget.connect('key-focus-in', () => {
+                // Only for a key: under the pointer the list would run away from it.
+                if (Clutter.get_current_event()?.type() === Clutter.EventType.KEY_PRESS)
+                    ensureActorVisibleInScrollView(this, widget);
+            });
+        }
         return row;
     }
 }

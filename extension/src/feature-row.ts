@@ -99,20 +99,22 @@ export class FeatureRow extends St.BoxLayout {
         GObject.registerClass({GTypeName: 'SnowControlFeatureRow'}, this);
     }
 
-    readonly item: FeatureItem;
+    /** What the keyboard goes to, from top to bottom. */
+    readonly focusable: readonly St.Widget[];
+    #item = new FeatureItem();
     #jobBox: JobBox;
 
     constructor(name: string, onSwitch: (isOn: boolean) => void, onCancel: (job: Job) => void) {
         super({orientation: Clutter.Orientation.VERTICAL, xExpand: true});
-        this.item = new FeatureItem();
-        this.item.connect('switch-asked', (_item, isOn: boolean) => onSwitch(isOn));
+        this.#item.connect('switch-asked', (_item, isOn: boolean) => onSwitch(isOn));
         this.#jobBox = new JobBox(name, onCancel);
-        this.add_child(this.item);
+        this.add_child(this.#item);
         this.add_child(this.#jobBox);
+        this.focusable = [this.#item, this.#jobBox.cancelButton];
     }
 
     sync(view: FeatureView, canCancel: boolean): void {
-        this.item.sync(view);
+        this.#item.sync(view);
         this.#jobBox.sync(view.job, canCancel);
     }
 }

@@ -20,12 +20,12 @@ export class JobBox extends St.BoxLayout {
         GObject.registerClass({GTypeName: 'SnowControlJobBox'}, this);
     }
 
+    readonly cancelButton: St.Button;
     #job: Job | null = null;
     #spinner: Spinner;
     #step: St.Label;
     #percent: St.Label;
     #bar: BarLevel;
-    #cancelButton: St.Button;
 
     /** `name` says to assistive technology what it belongs to. */
     constructor(name: string, onCancel: (job: Job) => void) {
@@ -38,14 +38,18 @@ export class JobBox extends St.BoxLayout {
         this.#percent = new St.Label({opacity: DIM_OPACITY});
         this.#bar = new BarLevel({style_class: 'snow-progress', xExpand: true});
         this.#bar.accessibleName = name;
-        this.#cancelButton = new St.Button({
+        this.cancelButton = new St.Button({
             iconName: 'window-close-symbolic',
             styleClass: 'icon-button snow-cancel',
             canFocus: true,
             yAlign: Clutter.ActorAlign.CENTER,
             accessibleName: fill(_('Cancel: %s'), name),
         });
-        this.#cancelButton.connect('clicked', () => {
+        // A menu that is open takes the keys, and its items see to the arrows and Tab.
+        this.cancelButton.connect('key-press-event', (_button, event) =>
+            global.focus_manager.navigate_from_event(event),
+        );
+        this.cancelButton.connect('clicked', () => {
             if (this.#job) onCancel(this.#job);
         });
 
@@ -64,7 +68,7 @@ export class JobBox extends St.BoxLayout {
 
         this.add_child(this.#spinner);
         this.add_child(column);
-        this.add_child(this.#cancelButton);
+        this.add_child(this.cancelButton);
     }
 
     /** Null hides it. */
@@ -78,7 +82,7 @@ export class JobBox extends St.BoxLayout {
         if (!job) return;
 
         this.#step.text = job.Step;
-        this.#cancelButton.visible = canCancel;
+        this.cancelButton.visible = canCancel;
         if (done !== null) {
             this.#bar.value = done / 100;
             this.#percent.text = fill(_('%s %'), done);

@@ -33,10 +33,12 @@ export type Command =
     | {readonly do: 'refuse'; readonly method: string; readonly name: string; readonly text: string}
     /** Answers with the calls since the last time: [path, method, arguments, flags]. */
     | {readonly do: 'calls'}
-    | {readonly do: 'exit'};
+    /** Answers with the numbers of all jobs. */
+    | {readonly do: 'jobs'};
 
 const ROOT = '/org/frostyard/Snow1';
-const UID = 1000;
+/** Of the user of the desktop tests. */
+const UID = 1001;
 const tables = [FeatureInterface, FeaturesInterface, JobInterface, ManagerInterface];
 
 const bus = systemBus();
@@ -49,7 +51,6 @@ bus.addMethodHandler(message => {
     if (message.interface === 'org.frostyard.StandIn') {
         const command = JSON.parse(String(message.body[0])) as Command;
         bus.send(Message.newMethodReturn(message, 's', [JSON.stringify(obey(command) ?? null)]));
-        if (command.do === 'exit') setTimeout(() => process.exit(0), 50);
         return true;
     }
     if (message.member === 'GetManagedObjects') {
@@ -92,8 +93,10 @@ function obey(command: Command): unknown {
             calls = [];
             return answer;
         }
-        case 'exit':
-            return null;
+        case 'jobs':
+            return Object.keys(objects)
+                .filter(path => path.startsWith(`${ROOT}/Jobs/`))
+                .map(path => Number(path.slice(path.lastIndexOf('/') + 1)));
     }
 }
 
@@ -124,7 +127,9 @@ function change(path: string, interfaceName: string, values: Record<string, unkn
 }
 
 function startJob(call: Message): string {
-    const path = `${ROOT}/Jobs/${++lastJob}`;
+    do lastJob++;
+    while (`${ROOT}/Jobs/${lastJob}` in objects);
+    const path = `${ROOT}/Jobs/${lastJob}`;
     const feature = objects[call.path]?.[FeatureInterface.name];
     const operation = {
         UpdateAll: 'features.update',

@@ -43,7 +43,7 @@ export interface Query {
 /** JavaScript that gnome-shell runs once: `globalThis.lab`, its eyes and its hands. For 48 and later. */
 export const shellDriver = String.raw`
 (() => {
-    const {Clutter, GLib, St} = imports.gi;
+    const {Atk, Clutter, GLib, St} = imports.gi;
     const backend = global.stage.get_context?.().get_backend() ?? Clutter.get_default_backend();
     const seat = backend.get_default_seat();
     const pointer = seat.create_virtual_device(Clutter.InputDeviceType.POINTER_DEVICE);
@@ -56,7 +56,12 @@ export const shellDriver = String.raw`
         });
     });
 
-    const nameOf = actor => actor.get_accessible?.()?.get_name?.() || actor.accessible_name || '';
+    // (Atk.Action has a method of the same name that would be taken for it.)
+    const nameOf = actor => {
+        const accessible = actor.get_accessible?.();
+        const name = accessible ? Atk.Object.prototype.get_name.call(accessible) : null;
+        return name || actor.accessible_name || '';
+    };
     const classesOf = actor => actor instanceof St.Widget ? (actor.style_class ?? '').split(/\s+/) : [];
     const typeOf = actor => actor.constructor.$gtype?.name ?? '';
     function textsOf(actor, found = []) {

@@ -16,6 +16,7 @@ export interface LogEntry {
 const harmless = [
     /^AT-SPI: Error retrieving accessibility bus address/,
     /^Failed to launch ibus-daemon/,
+    /^Failed to start evolution-source-registry/,
     /Unable to acquire the address of the accessibility bus/,
 ];
 
