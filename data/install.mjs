@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// `install.mjs install|uninstall`, after a build: puts everything into place below DESTDIR and PREFIX
+// (/usr), or takes just that away again.
+import {cp, mkdir, readdir, rm, rmdir} from 'node:fs/promises';
+import {dirname, join, resolve} from 'node:path';
+
+const UUID = 'snow-control@frostyard.org';
+const destination = process.env.DESTDIR ?? '';
+const prefix = process.env.PREFIX ?? '/usr';
+
+/** Source in the tree, target below the prefix. */
+const files = [
+    ['dist/snowctl', 'bin/snowctl'],
+    ['dist/snowd', 'lib/snow-control/snowd'],
+    ['dist/man/snowctl.1', 'share/man/man1/snowctl.1'],
+    ['dist/completions/snowctl.bash', 'share/bash-completion/completions/snowctl'],
+    ['dist/completions/_snowctl', 'share/zsh/vendor-completions/_snowctl'],
+    ['dist/completions/snowctl.fish', 'share/fish/vendor_completions.d/snowctl.fish'],
+    ['data/dbus/org.frostyard.Snow1.conf', 'share/dbus-1/system.d/org.frostyard.Snow1.conf'],
+    [
+        'data/dbus/org.frostyard.Snow1.service',
+        'share/dbus-1/system-services/org.frostyard.Snow1.service',
+    ],
+    ['data/systemd/snowd.service', 'lib/systemd/system/snowd.service'],
+    [
+        'data/systemd/snow-features-update.service',
+        'lib/systemd/system/snow-features-update.service',
+    ],
+    ['data/systemd/snow-features-update.timer', 'lib/systemd/system/snow-features-update.timer'],
+    ['polkit/org.frostyard.Snow1.policy', 'share/polkit-1/actions/org.frostyard.Snow1.policy'],
+    [
+        'polkit/examples/50-snow-control-admins.rules',
+        'share/doc/snow-control/50-snow-control-admins.rules',
+    ],
+    [
+        'interfaces/org.frostyard.Snow1.Manager.xml',
+        'share/dbus-1/interfaces/org.frostyard.Snow1.Manager.xml',
+    ],
+    [
+        'interfaces/org.frostyard.Snow1.Features.xml',
+        'share/dbus-1/interfaces/org.frostyard.Snow1.Features.xml',
+    ],
+    [
+        'interfaces/org.frostyard.Snow1.Feature.xml',
+        'share/dbus-1/interfaces/org.frostyard.Snow1.Feature.xml',
+    ],
+    [
+        'interfaces/org.frostyard.Snow1.Job.xml',
+        'share/dbus-1/interfaces/org.frostyard.Snow1.Job.xml',
+    ],
+    ['COPYING', 'share/doc/snow-control/copyright'],
+];
+/** Directories that are ours alone. */
+const directories = [['dist/extension', `share/gnome-shell/extensions/${UUID}`]];
+
+const below = path => resolve('/', join(destination, prefix, path));
+
+if (process.argv[2] === 'install') await install();
+else if (process.argv[2] === 'uninstall') await uninstall();
+else {
+    console.error('usage: install.mjs install|uninstall');
+    process.exitCode = 2;
+}
+
+async function install() {
+    for (const [source, target] of [...files, ...directories]) {
+        const path = below(target);
+        await mkdir(dirname(path), {recursive: true});
+        await rm(path, {recursive: true, force: true});
+        await cp(source, path, {recursive: true});
+    }
+}
+
+async function uninstall() {
+    for (const [, target] of [...files, ...directories]) {
+        const path = below(target);
+        await rm(path, {recursive: true, force: true});
+        await removeEmptyParent(dirname(path));
+    }
+}
+
+/** Only directories that carry our name; the others are the system's, empty or not. */
+async function removeEmptyParent(directory) {
+    if (!directory.endsWith('/snow-control')) return;
+    const left = await readdir(directory).catch(() => ['unknown']);
+    if (left.length === 0) await rmdir(directory);
+}
