@@ -40,8 +40,7 @@ export class Authority {
         try {
             result = await this.#check(question);
         } catch (error) {
-            if (isGone(error))
-                throw new SnowError('NotAuthorized', 'The question to polkit was taken back');
+            if (error instanceof SnowError) throw error;
             logError(`polkit did not answer about ${question.action}`, error);
             throw new SnowError('NotAuthorized', 'polkit cannot be asked, so nobody is authorised');
         }
@@ -79,13 +78,20 @@ export class Authority {
         };
         if (!question.allowsInteraction) return check();
 
-        const cancel = (): void => this.#cancel(destination, cancellation);
+        let isTakenBack = false;
+        const cancel = (): void => {
+            isTakenBack = true;
+            this.#cancel(destination, cancellation);
+        };
         const unwatch = await this.#bus.watchOwner(question.sender, owner => {
             if (owner === '') cancel();
         });
         this.#stop.addEventListener('abort', cancel, {once: true});
         try {
             return await check();
+        } catch (error) {
+            if (!isTakenBack) throw error;
+            throw new SnowError('NotAuthorized', 'The question to polkit was taken back');
         } finally {
             this.#stop.removeEventListener('abort', cancel);
             await unwatch();
@@ -144,12 +150,4 @@ function parseResult(result: unknown): CheckResult {
         isChallenge: isChallenge === true,
         details: typeof details === 'object' && details !== null ? {...details} : {},
     };
-}
-
-function isGone(error: unknown): boolean {
-    return (
-        error instanceof Error &&
-        'errorName' in error &&
-        error.errorName === 'org.freedesktop.PolicyKit1.Error.Cancelled'
-    );
 }

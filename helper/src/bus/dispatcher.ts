@@ -101,17 +101,11 @@ export class Dispatcher {
         if (peer && call.interface === PEER) return peer;
 
         const names = await this.#interfacesAt(call.path);
-        if (call.interface !== '') {
-            const table = interfaces.get(call.interface);
-            if (table && names.includes(call.interface)) return table;
-            const text = `${call.path} has no interface ${call.interface}`;
-            throw standardError('UnknownInterface', text);
-        }
-        for (const name of names) {
-            const table = interfaces.get(name);
-            if (table?.methods.has(call.member)) return table;
-        }
-        throw standardError('UnknownMethod', `${call.path} has no method ${call.member}`);
+        const table = interfaces.get(call.interface);
+        if (table && names.includes(table.name)) return table;
+        // A call that names none does not pass the policy of the bus.
+        const name = call.interface || 'without a name';
+        throw standardError('UnknownInterface', `${call.path} has no interface ${name}`);
     }
 
     async #interfacesAt(path: string): Promise<readonly string[]> {

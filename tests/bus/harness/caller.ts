@@ -26,6 +26,7 @@ export type CallerRequest =
           readonly allowInteraction: boolean;
       }
     | {readonly id: number; readonly do: 'agent'; readonly answer: AgentAnswer}
+    | {readonly id: number; readonly do: 'finish'; readonly cookie: string}
     | {readonly id: number; readonly do: 'name'};
 
 /** What the agent does with a prompt: nothing, or as when the person clicks Cancel. */
@@ -57,10 +58,15 @@ function parseVariants(value: unknown): unknown {
     return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, parseVariants(v)]));
 }
 
+/** Ends the authentication of a cookie, as the agent's helper did its part. */
+const finishPrompt = new Map<string, () => void>();
+
 async function answer(bus: BusConnection, request: CallerRequest): Promise<unknown> {
     switch (request.do) {
         case 'name':
             return bus.name;
+        case 'finish':
+            return finishPrompt.get(request.cookie)?.();
         case 'agent':
             return registerAgent(bus, request.answer);
         case 'call': {
@@ -85,14 +91,13 @@ async function registerAgent(bus: BusConnection, behaviour: AgentAnswer): Promis
                 const name = 'org.freedesktop.PolicyKit1.Error.Cancelled';
                 bus.replyError(call, name, 'The person clicked Cancel');
             } else {
-                prompts.set(cookie, () => bus.reply(call, '', []));
+                finishPrompt.set(cookie, () => bus.reply(call, '', []));
             }
         } else if (call.member === 'CancelAuthentication') {
             say({event: 'cancelled', cookie: String(call.body[0])});
             bus.reply(call, '', []);
         }
     });
-    const prompts = new Map<string, () => void>();
     await bus.call({
         destination: 'org.freedesktop.PolicyKit1',
         path: '/org/freedesktop/PolicyKit1/Authority',

@@ -24,6 +24,8 @@ export interface Caller extends AsyncDisposable {
     ): Promise<Outcome>;
     /** Makes it the authentication agent of its session. */
     becomeAgent(answer: AgentAnswer): Promise<void>;
+    /** Ends the agent's dialog, the password being right. */
+    finishPrompt(cookie: string): void;
     /** The next thing that the agent was asked for. */
     nextEvent(kind: CallerEvent['event']): Promise<CallerEvent>;
 }
@@ -58,7 +60,7 @@ export async function startCaller(
     const ask = async (request: Request): Promise<Outcome> => {
         const id = ++lastId;
         program.child.stdin?.write(`${JSON.stringify({...request, id})}\n`);
-        const line = await program.waitForLine(new RegExp(`^{"id":${id},`), 60_000);
+        const line = await program.waitForLine(new RegExp(`^{"id":${id}[,}]`), 20_000);
         const {body, error} = JSON.parse(line) as CallerReply & {
             body?: unknown;
             error?: readonly [string, string];
@@ -87,6 +89,9 @@ export async function startCaller(
         async becomeAgent(answer) {
             const outcome = await ask({do: 'agent', answer});
             if ('error' in outcome) throw new Error(outcome.error.join(': '));
+        },
+        finishPrompt(cookie) {
+            void ask({do: 'finish', cookie});
         },
         async nextEvent(kind) {
             const isNew = (line: string): boolean =>
