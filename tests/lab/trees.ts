@@ -90,7 +90,7 @@ const recipes = {
         script: makeUsers,
     },
     /** systemd 262, whose systemd-sysupdate is the peer. */
-    peer: {suite: 'forky', packages: system, script: makeUsers},
+    peer: {suite: 'forky', packages: [...system, 'gpg'], script: makeUsers},
     /** Where mkosi makes the extensions. */
     builder: {
         suite: 'trixie',
