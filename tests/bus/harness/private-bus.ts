@@ -23,19 +23,20 @@ export interface ActivatableService {
     readonly exec: string;
 }
 
-/** Starts a bus; services of the list are started by it when they are called. */
+/** Starts a bus; a service that is described for its directory is started by it when it is called. */
 export async function startPrivateBus(
-    services: readonly ActivatableService[] = [],
+    describeService: ((directory: string) => ActivatableService) | null = null,
 ): Promise<PrivateBus> {
     const directory = await mkdtemp('/tmp/snow-bus-');
     await chmod(directory, 0o755);
     const socket = join(directory, 'bus');
-    for (const {name, exec} of services) {
-        const text = `[D-BUS Service]\nName=${name}\nExec=${exec}\n`;
-        await writeFile(join(directory, `${name}.service`), text);
+    const service = describeService?.(directory) ?? null;
+    if (service) {
+        const text = `[D-BUS Service]\nName=${service.name}\nExec=${service.exec}\n`;
+        await writeFile(join(directory, `${service.name}.service`), text);
     }
     const config = join(directory, 'bus.conf');
-    await writeFile(config, configuration(socket, services.length > 0 ? directory : null));
+    await writeFile(config, configuration(socket, service ? directory : null));
     const daemon = startProgram(
         ['dbus-daemon', `--config-file=${config}`, '--nofork', '--print-address'],
         {env: {...process.env, DBUS_SYSTEM_BUS_ADDRESS: `unix:path=${socket}`}},
