@@ -67,6 +67,8 @@ export function localFiles(root: string): Files {
                 throw new SnowError('Failed', `${path} is larger than ${maxBytes} bytes`);
             return content;
         } catch (error) {
+            // A file of /sys whose device went away after it was opened.
+            if (hasErrno(error, 'ENODEV')) return null;
             throw asSnowError(error, `Cannot read ${path}`);
         } finally {
             await handle.close();
