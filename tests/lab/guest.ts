@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import {type ChildProcess, spawn} from 'node:child_process';
 import {randomBytes} from 'node:crypto';
-import {createReadStream, createWriteStream, existsSync} from 'node:fs';
-import {readFile, rm} from 'node:fs/promises';
+import {createReadStream, existsSync} from 'node:fs';
+import {open, readFile, rm} from 'node:fs/promises';
 import {join} from 'node:path';
 import type {Readable} from 'node:stream';
 import {setTimeout as sleep} from 'node:timers/promises';
@@ -81,11 +81,13 @@ export class Guest implements AsyncDisposable {
         });
         layers.unshift(join(scratch, 'files'));
 
+        // a file, not a pipe: the launcher must not die of a reader that went away
+        const consoleLog = await open(join(scratch, 'console.log'), 'w');
         const launcher = spawn(
             'unshare',
             ['--mount', '--propagation', 'private', 'sh', '-c', launcherScript],
             {
-                stdio: ['pipe', 'pipe', 'pipe'],
+                stdio: ['pipe', consoleLog.fd, consoleLog.fd],
                 // a Ctrl-C on the terminal is for the program, which then ends the guest in order
                 detached: true,
                 env: {
@@ -103,9 +105,7 @@ export class Guest implements AsyncDisposable {
                 },
             },
         );
-        const console = createWriteStream(join(scratch, 'console.log'));
-        launcher.stdout?.pipe(console, {end: false});
-        launcher.stderr?.pipe(console, {end: false});
+        await consoleLog.close();
         const guest = new Guest(name, launcher, scratch);
         try {
             await guest.#waitUntilRunning(0);
