@@ -68,7 +68,7 @@ async function demonstrate() {
     const repository = own(await serveInGuest(guest, {directory, port}));
     await prove(guest, 'systemctl is-system-running; findmnt -no OPTIONS /usr | cut -c1-2');
     await prove(guest, 'snowctl features list');
-    await prove(guest, `${feature} --version`);
+    await prove(guest, `${feature} --version`, 127);
 
     step('Starting GNOME Shell, logged in as alice');
     const desktop = await Desktop.start(guest, {extensions: [uuid]});
@@ -93,9 +93,9 @@ async function demonstrate() {
     if (!(await desktop.isShown(row(feature)))) await openMenu(desktop);
     await sleep(700);
     await picture(desktop, '4-progress');
-    await desktop.waitFor(async () => isOn(desktop), {
+    await desktop.waitFor(async () => (await isOn(desktop)) && !(await isWorking(desktop)), {
         timeout: 120_000,
-        what: `the switch of ${feature} is on`,
+        what: `the switch of ${feature} is on and its job has ended`,
     });
     await picture(desktop, '5-enabled');
 
@@ -149,6 +149,10 @@ async function isOn(desktop: Desktop): Promise<boolean> {
     return widget?.checked === true;
 }
 
+async function isWorking(desktop: Desktop): Promise<boolean> {
+    return desktop.isShown({styleClass: 'snow-job'});
+}
+
 function step(text: string) {
     console.log(`\n[${seconds()} s] ${text}`);
 }
@@ -157,11 +161,12 @@ function seconds() {
     return ((Date.now() - started) / 1000).toFixed(1);
 }
 
-/** Shows a command and what it says in the guest. */
-async function prove(guest: Guest, command: string) {
-    const {stdout, stderr} = await guest.run(`${command} 2>&1`);
+/** Shows a command and what it says in the guest, where it must end with the exit status. */
+async function prove(guest: Guest, command: string, exitCode = 0) {
+    const {stdout, stderr, exitCode: found} = await guest.run(`${command} 2>&1`);
     console.log(`  # ${command}`);
     for (const line of `${stdout}${stderr}`.trimEnd().split('\n')) console.log(`  | ${line}`);
+    if (found !== exitCode) throw new Error(`"${command}" ended with ${found}, not ${exitCode}`);
 }
 
 async function picture(desktop: Desktop, name: string) {
