@@ -26,6 +26,16 @@ export type CallerRequest =
           readonly allowInteraction: boolean;
       }
     | {readonly id: number; readonly do: 'agent'; readonly answer: AgentAnswer}
+    | {
+          /** The same call very often, so many of them at a time. */
+          readonly id: number;
+          readonly do: 'flood';
+          readonly count: number;
+          readonly atOnce: number;
+          readonly path: string;
+          readonly interface: string;
+          readonly member: string;
+      }
     | {readonly id: number; readonly do: 'finish'; readonly cookie: string}
     | {readonly id: number; readonly do: 'name'};
 
@@ -65,6 +75,8 @@ async function answer(bus: BusConnection, request: CallerRequest): Promise<unkno
     switch (request.do) {
         case 'name':
             return bus.name;
+        case 'flood':
+            return flood(bus, request);
         case 'finish':
             return finishPrompt.get(request.cookie)?.();
         case 'agent':
@@ -74,6 +86,27 @@ async function answer(bus: BusConnection, request: CallerRequest): Promise<unkno
             return (await bus.call({...request, body})).map(plainValue);
         }
     }
+}
+
+/** How often there was which answer. */
+async function flood(
+    bus: BusConnection,
+    {count, atOnce, path, interface: interfaceName, member}: CallerRequest & {readonly do: 'flood'},
+): Promise<Readonly<Record<string, number>>> {
+    const answers: Record<string, number> = {};
+    const target = {destination: 'org.frostyard.Snow1', path, interface: interfaceName, member};
+    let left = count;
+    const one = async (): Promise<void> => {
+        while (left-- > 0) {
+            const answer = await bus.call({...target, signature: 'a{sv}', body: [{}]}).then(
+                () => 'done',
+                (error: unknown) => nameOf(error)[0],
+            );
+            answers[answer] = (answers[answer] ?? 0) + 1;
+        }
+    };
+    await Promise.all(Array.from({length: atOnce}, one));
+    return answers;
 }
 
 async function registerAgent(bus: BusConnection, behaviour: AgentAnswer): Promise<void> {

@@ -22,6 +22,13 @@ export interface Caller extends AsyncDisposable {
         body?: readonly unknown[],
         options?: {readonly allowInteraction?: boolean; readonly destination?: string},
     ): Promise<Outcome>;
+    /** Calls a method with no options very often: how often there was which error, or "done". */
+    flood(
+        path: string,
+        method: string,
+        count: number,
+        atOnce: number,
+    ): Promise<Readonly<Record<string, number>>>;
     /** Makes it the authentication agent of its session. */
     becomeAgent(answer: AgentAnswer): Promise<void>;
     /** Ends the agent's dialog, the password being right. */
@@ -60,7 +67,7 @@ export async function startCaller(
     const ask = async (request: Request): Promise<Outcome> => {
         const id = ++lastId;
         program.child.stdin?.write(`${JSON.stringify({...request, id})}\n`);
-        const line = await program.waitForLine(new RegExp(`^{"id":${id}[,}]`), 20_000);
+        const line = await program.waitForLine(new RegExp(`^{"id":${id}[,}]`), 100_000);
         const {body, error} = JSON.parse(line) as CallerReply & {
             body?: unknown;
             error?: readonly [string, string];
@@ -85,6 +92,19 @@ export async function startCaller(
                 body,
                 allowInteraction: options.allowInteraction ?? false,
             });
+        },
+        async flood(path, method, count, atOnce) {
+            const dot = method.lastIndexOf('.');
+            const outcome = await ask({
+                do: 'flood',
+                count,
+                atOnce,
+                path: `/org/frostyard/Snow1/${path}`,
+                interface: method.slice(0, dot),
+                member: method.slice(dot + 1),
+            });
+            if ('error' in outcome) throw new Error(outcome.error.join(': '));
+            return outcome.body[0] as Readonly<Record<string, number>>;
         },
         async becomeAgent(answer) {
             const outcome = await ask({do: 'agent', answer});
