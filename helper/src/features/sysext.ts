@@ -126,19 +126,41 @@ export function mergedImage(
     return open.find(path => path !== link?.target) ?? open[0] ?? null;
 }
 
-/** Whether the last merge saw these links as they are now. */
-export async function isMergedAsLinked(
-    host: Host,
-    links: readonly {readonly path: string; readonly target: string | null}[],
-): Promise<boolean> {
+/** A link that leads again to what it led to before an operation. */
+export interface RestoredLink {
+    readonly path: string;
+    /** What it led to until now; null: nothing. */
+    readonly wasImage: string | null;
+    /** Whether it had to be changed; else an earlier try did, which may have ended before its refresh. */
+    readonly isChanged: boolean;
+}
+
+/**
+ * Whether something else is merged than what links lead to again. Where the operation did not come
+ * as far as merging, everybody's extensions are better left alone.
+ */
+export async function needsRefresh(host: Host, links: readonly RestoredLink[]): Promise<boolean> {
     const merged = await readMerged(host);
-    for (const {path, target} of links) {
+    for (const {path, wasImage, isChanged} of links) {
         if (dirname(path) !== LINK_DIRECTORY) continue;
-        if (merged.names.has(basename(path, '.raw')) !== (target !== null)) return false;
-        const link = await host.files.status(path);
-        if (link && link.mtime > merged.since) return false;
+        const name = basename(path, '.raw');
+        const [link, image] = await Promise.all([
+            host.files.status(path),
+            host.files.resolve(path),
+        ]);
+        if (merged.names.has(name) !== (image !== null)) return true;
+        if (image === null) continue;
+        const origin = merged.origins.get(name);
+        if (origin !== undefined) {
+            if (origin !== image) return true;
+            continue;
+        }
+        const isSeen = link !== null && link.mtime <= merged.since;
+        const isOpen =
+            merged.openImages.has(image) && (wasImage === null || !merged.openImages.has(wasImage));
+        if (!isSeen && !(isChanged && isOpen)) return true;
     }
-    return true;
+    return false;
 }
 
 /**

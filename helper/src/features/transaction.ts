@@ -10,7 +10,7 @@ import {dirname} from 'node:path/posix';
 
 import {SnowError} from '../host/error.ts';
 import type {Host} from '../host/host.ts';
-import {isMergedAsLinked, refresh} from './sysext.ts';
+import {type RestoredLink, needsRefresh, refresh} from './sysext.ts';
 
 export const STATE_DIRECTORY = '/var/lib/snow-control';
 export const JOURNAL = `${STATE_DIRECTORY}/transaction.json`;
@@ -111,16 +111,17 @@ export async function undoTransaction(host: Host, transaction: Transaction): Pro
         if (content === null) await host.files.remove(path);
         else await host.files.writeWhole(path, content);
     }
-    let isChanged = false;
+    const restored: RestoredLink[] = [];
     for (const {path, target} of links) {
-        if ((await host.files.readLink(path)) === target) continue;
-        if (target === null) await host.files.remove(path);
-        else await host.files.linkWhole(path, target);
-        isChanged = true;
+        const wasTarget = await host.files.readLink(path);
+        const wasImage = wasTarget === null ? null : await host.files.resolve(path);
+        if (wasTarget !== target) {
+            if (target === null) await host.files.remove(path);
+            else await host.files.linkWhole(path, target);
+        }
+        restored.push({path, wasImage, isChanged: wasTarget !== target});
     }
-    // A process may also have been killed between an earlier undo of the links and its refresh.
-    if (transaction.merge && (isChanged || !(await isMergedAsLinked(host, links))))
-        await refresh(host);
+    if (transaction.merge && (await needsRefresh(host, restored))) await refresh(host);
     for (const path of images) await host.files.remove(path);
     for (const path of touchedDirectories(transaction)) await host.files.removePending(path);
     for (const path of directories) await host.files.removeEmptyDirectory(path);

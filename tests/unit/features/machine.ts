@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A machine for the tests of the features: a temporary tree, a repository, and a systemd-sysext
+// that does to the tree what the real one does to /usr, as far as one can read it there.
+import {createHash} from 'node:crypto';
+import {
+    cp,
+    lstat,
+    mkdir,
+    mkdtemp,
+    readFile,
+    readdir,
+    readlink,
+    realpath,
+    rm,
+} from 'node:fs/promises';
+import {writeFile} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+
+import type {Progress} from '../../../helper/src/host/domain.ts';
+import type {Host, Systemd} from '../../../helper/src/host/host.ts';
+import {httpLimits, localHttp} from '../../../helper/src/host/http.ts';
+import {localHost} from '../../../helper/src/host/local-host.ts';
+import {type Component, definitionFiles, osReleaseFiles, writeTree} from '../../lab/definitions.ts';
+import {type FakeImage, makeImage} from '../../lab/images.ts';
+import {type ManifestOptions, componentDirectory, publish} from '../../lab/publication.ts';
+import {type Repository, serveRepository} from '../../lab/repository.ts';
+import {type SigningKey, makeKey} from '../../lab/signing.ts';
+
+/** What systemd-sysext does wrong. */
+export interface SysextFaults {
+    /** Fails with these words, and changes nothing. */
+    error?: string;
+    /** Leaves these out without a word. */
+    ignored: Set<string>;
+    /** Says where the images came from, as systemd 258 and later do. */
+    tellsOrigin: boolean;
+}
+
+export interface Machine {
+    readonly root: string;
+    /** A running system; offline() for the tree alone. */
+    readonly host: Host;
+    readonly repository: Repository;
+    readonly directory: string;
+    readonly key: SigningKey;
+    readonly sysext: SysextFaults;
+    /** How often systemd-sysext was asked to refresh. */
+    readonly refreshes: () => number;
+    offline(): Host;
+    /** Another process on the same machine. */
+    another(): Host;
+    define(...components: readonly Omit<Component, 'url'>[]): Promise<void>;
+    /** Makes images and publishes a manifest signed by the machine's key. */
+    offer(images: readonly FakeImage[], options?: ManifestOptions): Promise<void>;
+    write(files: Readonly<Record<string, string | Buffer>>): Promise<void>;
+    read(path: string): Promise<string | null>;
+    /** Names in a directory, none where there is no such. */
+    list(path: string): Promise<readonly string[]>;
+    link(path: string): Promise<string | null>;
+    /** What systemd-sysext has merged: the image by the name of the extension. */
+    merged(): Promise<Readonly<Record<string, string>>>;
+    /** Everything in the tree but the cache and what is empty of our own. */
+    snapshot(): Promise<Readonly<Record<string, string>>>;
+    dispose(): Promise<void>;
+}
+
+export const quiet: Progress = {step: () => undefined, bytes: () => undefined};
+export const unstopped = new AbortController().signal;
+
+export async function makeMachine(): Promise<Machine> {
+    const root = await mkdtemp(join(tmpdir(), 'snow-machine-'));
+    const directory = await mkdtemp(join(tmpdir(), 'snow-repository-'));
+    const [repository, key] = await Promise.all([serveRepository({directory}), makeKey()]);
+    const sysext: SysextFaults = {ignored: new Set(), tellsOrigin: false};
+    let refreshes = 0;
+    const systemd = fakeSystemd(root, sysext, () => refreshes++);
+    const hosts: Host[] = [];
+    const makeHost = (parts: Partial<Host>): Host => {
+        const http = localHttp({
+            ...httpLimits,
+            connect: 500,
+            headers: 500,
+            stall: 500,
+            whole: 2000,
+        });
+        const host = {...localHost(root), http, ...parts};
+        hosts.push(host);
+        return host;
+    };
+    const path = (below: string): string => join(root, below);
+    const write: Machine['write'] = files => writeTree(root, files);
+    await write({
+        ...osReleaseFiles,
+        '/etc/systemd/import-pubring.gpg': await key.exportKeyring('binary'),
+    });
+    await mkdir(path('/etc'), {recursive: true});
+    await writeFile(path('/etc/os-release'), osReleaseFiles['/usr/lib/os-release']);
+    return {
+        root,
+        host: makeHost({systemd}),
+        repository,
+        directory,
+        key,
+        sysext,
+        refreshes: () => refreshes,
+        offline: () => makeHost({systemd: null}),
+        another: () => makeHost({systemd}),
+        async define(...components) {
+            await write(definitionFiles(...components.map(c => ({...c, url: repository.url}))));
+        },
+        async offer(images, options = {}) {
+            for (const image of images)
+                await makeImage(componentDirectory(directory, image.name), image);
+            for (const name of new Set(images.map(image => image.name)))
+                await publish(directory, name, {key, ...options});
+        },
+        write,
+        read: below => readFile(path(below), 'utf8').catch(() => null),
+        list: async below => (await readdir(path(below)).catch(() => [])).sort(),
+        link: below => readlink(path(below)).catch(() => null),
+        merged: () => readMergedImages(root),
+        snapshot: () => snapshot(root),
+        async dispose() {
+            await Promise.all(hosts.map(host => host.http.close()));
+            await repository.close();
+            await key.dispose();
+            await rm(root, {recursive: true, force: true});
+            await rm(directory, {recursive: true, force: true});
+        },
+    };
+}
+
+function fakeSystemd(root: string, faults: SysextFaults, count: () => void): Systemd {
+    return {
+        async runUnit(_name, command) {
+            const result = {exitCode: 0, signal: null, stdout: '', stderr: ''};
+            if (command[0] !== 'systemd-sysext') return localHost(root).programs.run(command);
+            count();
+            if (faults.error !== undefined)
+                return {...result, exitCode: 1, stderr: `${faults.error}\n`};
+            await refreshTree(root, faults);
+            return result;
+        },
+        isUnitEnabled: () => Promise.resolve(false),
+        setUnitEnabled: () => Promise.resolve(),
+    };
+}
+
+/**
+ * What `systemd-sysext refresh` leaves to be read: the names, the loop devices, and since systemd
+ * 258 where the images came from.
+ */
+export async function refreshTree(
+    root: string,
+    {ignored, tellsOrigin}: Pick<SysextFaults, 'ignored' | 'tellsOrigin'>,
+): Promise<void> {
+    const links = join(root, 'var/lib/extensions');
+    const extensions: Record<string, {path: string}> = {};
+    for (const file of (await readdir(links).catch(() => [])).sort()) {
+        const name = /^([^.].*)\.raw$/.exec(file)?.[1];
+        const image = await realpath(join(links, file)).catch(() => null);
+        if (name === undefined || image === null || ignored.has(name)) continue;
+        extensions[name] = {path: image.slice((await realpath(root)).length)};
+    }
+    const state = join(root, 'usr/.systemd-sysext');
+    await rm(state, {recursive: true, force: true});
+    await rm(join(root, 'sys'), {recursive: true, force: true});
+    await mkdir(join(root, 'run'), {recursive: true});
+    await writeFile(join(root, 'run/merged-images'), JSON.stringify(extensions));
+    if (Object.keys(extensions).length === 0) return;
+    await mkdir(state, {recursive: true});
+    await writeFile(join(state, 'extensions'), Object.keys(extensions).join('\n') + '\n');
+    if (tellsOrigin) await writeFile(join(state, 'origin'), JSON.stringify({extensions}));
+    for (const [index, {path}] of Object.values(extensions).entries())
+        await writeTree(root, {[`/sys/block/loop${index}/loop/backing_file`]: `${path}\n`});
+}
+
+async function readMergedImages(root: string): Promise<Readonly<Record<string, string>>> {
+    const text = await readFile(join(root, 'run/merged-images'), 'utf8').catch(() => '{}');
+    const extensions = JSON.parse(text) as Record<string, {path: string}>;
+    return Object.fromEntries(Object.entries(extensions).map(([name, {path}]) => [name, path]));
+}
+
+const ignoredPaths = [
+    '/var/cache',
+    '/run',
+    '/var/lib/snow-control',
+    '/usr/.systemd-sysext',
+    '/sys',
+];
+
+async function snapshot(root: string): Promise<Readonly<Record<string, string>>> {
+    const found: Record<string, string> = {};
+    const visit = async (below: string): Promise<void> => {
+        for (const name of (await readdir(join(root, below))).sort()) {
+            const path = `${below}/${name}`;
+            // Ours: what may stay there is looked at below.
+            if (ignoredPaths.includes(path)) continue;
+            const status = await lstat(join(root, path));
+            if (status.isDirectory()) {
+                if (path !== '/var' && path !== '/var/lib') found[path] = 'directory';
+                await visit(path);
+            } else if (status.isSymbolicLink()) {
+                found[path] = `link to ${await readlink(join(root, path))}`;
+            } else {
+                const hash = createHash('sha256').update(await readFile(join(root, path)));
+                found[path] = `${(status.mode & 0o7777).toString(8)} ${hash.digest('hex')}`;
+            }
+        }
+    };
+    await visit('');
+    for (const name of await readdir(join(root, 'var/lib/snow-control')).catch(() => []))
+        if (name !== 'rolled-back.json') found[`/var/lib/snow-control/${name}`] = 'left over';
+    found['merged'] = JSON.stringify(await readMergedImages(root));
+    return found;
+}
+
+/** A copy of a tree, links and all. */
+export async function copyTree(from: string): Promise<string> {
+    const to = await mkdtemp(join(tmpdir(), 'snow-copy-'));
+    await cp(from, to, {recursive: true, verbatimSymlinks: true, preserveTimestamps: true});
+    return to;
+}
