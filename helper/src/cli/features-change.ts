@@ -4,7 +4,7 @@
 import {planDisable, planEnable, planRollback, planUpdate} from '../features/operations.ts';
 import {describePlan, type Plan} from '../features/plan.ts';
 import {type FeatureState, readFeatures} from '../features/state.ts';
-import {SnowError} from '../host/error.ts';
+import {type ErrorCode, SnowError} from '../host/error.ts';
 import type {CommandAction, Context} from './context.ts';
 import {exitCodes, SUCCESS} from './exit-codes.ts';
 import {findFeature} from './feature-names.ts';
@@ -23,6 +23,14 @@ import {
     updateChange,
 } from './requests.ts';
 import type {Runner} from './runner.ts';
+
+/** A check that ends with one of these has asked all repositories. */
+const repositoryErrors: ReadonlySet<ErrorCode> = new Set([
+    'Failed',
+    'Network',
+    'NotFound',
+    'VerificationFailed',
+]);
 
 export const enableFeatures: CommandAction = async (context, names) => {
     const ids = await findIds(context, names);
@@ -76,14 +84,24 @@ export const rollBackFeature: CommandAction = async (context, [name = '', versio
 
 export const checkFeatures: CommandAction = async context => {
     const {output, host} = context;
-    return make(context, [checkChange()], async ([outcome]) => {
+    const readUpdates = async () => {
         const states = (await readFeatures(host)).filter(isUpdateAvailable);
-        output.result({updates: states.map(featureSummary)}, () =>
-            states.length === 0 || !outcome
-                ? 'Everything is up to date.\n'
-                : listText(states, output.style),
-        );
-    });
+        return {document: {updates: states.map(featureSummary)}, states};
+    };
+    const updatesText = (states: readonly FeatureState[]): string =>
+        states.length === 0 ? '' : listText(states, output.style);
+    try {
+        return await make(context, [checkChange()], async () => {
+            const {document, states} = await readUpdates();
+            output.result(document, () => updatesText(states) || 'Everything is up to date.\n');
+        });
+    } catch (error) {
+        if (!(error instanceof SnowError) || !repositoryErrors.has(error.code)) throw error;
+        // One repository that is away does not hide what the others have.
+        const {document, states} = await readUpdates();
+        output.error(error, document, () => updatesText(states));
+        return exitCodes[error.code].status;
+    }
 };
 
 export const switchAutomatic: CommandAction = async (context, [word]) => {
@@ -128,8 +146,7 @@ async function make(
         } catch (error) {
             if (!(error instanceof SnowError) || outcomes.length === 0) throw error;
             // What was done before the failure stays, and so it is told.
-            output.error(error, {results: outcomes});
-            for (const outcome of outcomes) output.note(outcomeText(outcome, settings.root !== ''));
+            output.error(error, {results: outcomes}, () => outcomesText(context, outcomes));
             return exitCodes[error.code].status;
         }
     }
@@ -180,11 +197,13 @@ async function runnerFor({host, settings, canAskOnTerminal}: Context): Promise<R
     return connectToService({mayAskPassword, hasTerminal: canAskOnTerminal});
 }
 
-function tellOutcomes({output, settings}: Context, outcomes: readonly Outcome[]): Promise<void> {
-    output.result({results: outcomes}, () =>
-        outcomes.map(outcome => `${outcomeText(outcome, settings.root !== '')}\n`).join(''),
-    );
+function tellOutcomes(context: Context, outcomes: readonly Outcome[]): Promise<void> {
+    context.output.result({results: outcomes}, () => outcomesText(context, outcomes));
     return Promise.resolve();
+}
+
+function outcomesText({settings}: Context, outcomes: readonly Outcome[]): string {
+    return outcomes.map(outcome => `${outcomeText(outcome, settings.root !== '')}\n`).join('');
 }
 
 async function showPlans(

@@ -57,12 +57,17 @@ export class Output {
         else if (!isQuiet) this.#out.write(human());
     }
 
-    /** The error that ended it; more: what had been done before. */
-    error({code, message}: SnowError, more: Readonly<Record<string, unknown>> = {}): void {
+    /** The error that ended it; more, and its text: what there is to be told all the same. */
+    error(
+        {code, message}: SnowError,
+        more: Readonly<Record<string, unknown>> = {},
+        human: () => string = () => '',
+    ): void {
         const {json} = this.#options;
         const error = {code, message};
         if (json === 'document') this.#out.write(`${JSON.stringify({error, ...more}, null, 2)}\n`);
         else if (json === 'stream') this.event({type: 'error', error, ...more});
+        else if (this.isHuman) this.#out.write(human());
         this.#err.write(`snowctl: ${printable(message)}\n`);
     }
 
