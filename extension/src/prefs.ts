@@ -6,6 +6,7 @@ import GLib from 'gi://GLib';
 import {ExtensionPreferences} from 'resource:///org/gnome/Shell/Extensions/js/extensions/prefs.js';
 
 import {type EndedJob, type RefusedCall, SnowClient} from './snow-client.js';
+import {isRunning} from './snow-objects.js';
 import {gettext as _} from './text.js';
 
 export default class SnowControlPreferences extends ExtensionPreferences {
@@ -74,23 +75,32 @@ function createUpdates(client: SnowClient, window: Adw.PreferencesWindow): Adw.P
     group.add(automatic);
     group.add(lastCheck);
 
-    let isAutomatic = false;
+    // What the switch shows: the state of the service, or what it is on its way to.
+    let shown = false;
     let isAsked = false;
+    const isBusy = () =>
+        isAsked ||
+        client.surroundings.jobs.some(
+            job => isRunning(job) && job.Operation === 'features.automatic',
+        );
     const sync = () => {
-        const summary = client.summary;
-        isAutomatic = summary?.Automatic ?? false;
-        automatic.sensitive = summary !== null && !isAsked;
-        if (!isAsked) automatic.active = isAutomatic;
+        const {summary} = client;
+        if (!isBusy()) shown = summary?.Automatic ?? false;
+        automatic.active = shown;
+        automatic.sensitive = summary !== null;
         lastCheck.subtitle = summary?.LastCheck ? formatTime(summary.LastCheck) : _('Never');
     };
     automatic.connect('notify::active', () => {
-        if (isAsked || automatic.active === isAutomatic) return;
-        isAsked = true;
+        if (automatic.active === shown) return;
+        if (!isBusy()) {
+            shown = automatic.active;
+            isAsked = true;
+            void client.setAutomatic(shown).then(() => {
+                isAsked = false;
+                sync();
+            });
+        }
         sync();
-        void client.setAutomatic(automatic.active).then(() => {
-            isAsked = false;
-            sync();
-        });
     });
     const tell = (title: string) => {
         window.add_toast(new Adw.Toast({title, useMarkup: false}));

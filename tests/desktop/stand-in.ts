@@ -33,6 +33,8 @@ export type Command =
     | {readonly do: 'refuse'; readonly method: string; readonly name: string; readonly text: string}
     /** Answers with the calls since the last time: [path, method, arguments, flags]. */
     | {readonly do: 'calls'}
+    /** The same, and they are kept for the next time. */
+    | {readonly do: 'peek'}
     /** Answers with the numbers of all jobs. */
     | {readonly do: 'jobs'};
 
@@ -93,6 +95,8 @@ function obey(command: Command): unknown {
             calls = [];
             return answer;
         }
+        case 'peek':
+            return calls;
         case 'jobs':
             return Object.keys(objects)
                 .filter(path => path.startsWith(`${ROOT}/Jobs/`))

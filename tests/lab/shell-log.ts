@@ -17,6 +17,8 @@ const harmless = [
     /^AT-SPI: Error retrieving accessibility bus address/,
     /^Failed to launch ibus-daemon/,
     /^Failed to start evolution-source-registry/,
+    // of mutter itself, when a program's first window opens
+    /^surface_state_changed: assertion 'wl_window->has_last_sent_configuration' failed/,
     /Unable to acquire the address of the accessibility bus/,
 ];
 

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import {afterAll, afterEach, beforeAll, describe, expect, test} from 'vitest';
+
+import type {Desktop} from '../lab/desktop.ts';
+import {
+    ExtensionDesktop,
+    UUID,
+    activeFeature,
+    feature,
+    job,
+    menu,
+    row,
+    toggle,
+} from './extension-desktop.ts';
+
+/** Of the shell's main loop, for enable(). */
+const ENABLE_GOAL_MS = 5;
+const CYCLES = 100;
+
+const features = [
+    activeFeature('docker', '27.5.1'),
+    ...Array.from({length: 29}, (_, index) => feature(`feature-${index}`)),
+];
+
+let extension: ExtensionDesktop;
+let desktop: Desktop;
+
+beforeAll(async () => {
+    extension = await ExtensionDesktop.start();
+    desktop = extension.desktop;
+    await desktop.eval(`Object.assign(globalThis, {
+        pause: ms => new Promise(resolve => {
+            imports.gi.GLib.timeout_add(imports.gi.GLib.PRIORITY_LOW, ms, () => {
+                resolve();
+                return false;
+            });
+        }),
+        state: Main.extensionManager.lookup('${UUID}').stateObj,
+    }) && true`);
+});
+afterEach(() => desktop.assertNoWarnings());
+afterAll(() => extension?.[Symbol.asyncDispose]());
+
+interface Cycles {
+    /** Sorted, in milliseconds. */
+    readonly enable: readonly number[];
+    readonly actors: number;
+    readonly sources: number;
+}
+
+/** Disables and enables it; the first enable() is as cold as after a login. */
+function cycle(count: number): Promise<Cycles> {
+    return desktop.eval(`(async () => {
+        const enable = [];
+        for (let i = 0; i < ${count}; i++) {
+            state.disable();
+            const start = imports.gi.GLib.get_monotonic_time();
+            state.enable();
+            enable.push((imports.gi.GLib.get_monotonic_time() - start) / 1000);
+            await pause(40);
+        }
+        const size = actor => actor.get_children().reduce((sum, child) => sum + size(child), 1);
+        return {
+            enable: enable.sort((a, b) => a - b),
+            actors: size(global.stage),
+            sources: Main.messageTray.getSources().length,
+        };
+    })()`);
+}
+
+/** Counts what the garbage collector leaves of the extension, and what the shell holds at all. */
+async function countObjects(): Promise<{own: number; all: number; memory: number}> {
+    await desktop.eval(`(async () => {
+        for (let i = 0; i < 3; i++) {
+            imports.system.gc();
+            await pause(300);
+        }
+        imports.system.dumpHeap('/tmp/heap');
+        return true;
+    })()`);
+    const heap = (await extension.guest.getFile('/tmp/heap')).toString('latin1');
+    await extension.guest.check(['rm', '/tmp/heap']);
+    const smaps = await desktop.run('cat "/proc/$(pgrep -x gnome-shell)/smaps_rollup"');
+    return {
+        own: heap.match(/^0x.*SnowControl/gm)?.length ?? 0,
+        all: heap.match(/^0x.*GObject/gm)?.length ?? 0,
+        memory: Number(/^Pss_Anon: +(\d+)/m.exec(smaps)?.[1]),
+    };
+}
+
+describe('enable() and disable()', () => {
+    test('leave nothing behind in a hundred rounds, and take no time', async () => {
+        await extension.show({features});
+        await cycle(CYCLES);
+        const before = await countObjects();
+        const first = await cycle(1);
+        const after = await cycle(CYCLES);
+        const left = await countObjects();
+
+        const median = after.enable[CYCLES / 2] ?? NaN;
+        console.log(
+            `enable(): median ${median.toFixed(2)} ms, best ${after.enable[0]?.toFixed(2)} ms`,
+            `memory ${before.memory} kB before, ${left.memory} kB after`,
+        );
+        expect(median).toBeLessThan(ENABLE_GOAL_MS);
+        expect(after).toMatchObject({actors: first.actors, sources: first.sources});
+        expect(left.own).toBe(before.own);
+        // Some of the shell's own come and go: a clock, a cursor.
+        expect(Math.abs(left.all - before.all)).toBeLessThan(CYCLES / 2);
+        // What the allocator keeps for next time; 20 kB a round would be a leak.
+        expect(left.memory - before.memory).toBeLessThan(CYCLES * 20);
+    });
+
+    test('leave nothing behind with the menu open, a job and a notification', async () => {
+        await extension.show({features, jobs: {1: job('feature-1')}});
+        for (let round = 0; round < 3; round++) {
+            await extension.openMenu();
+            await desktop.eval('state.disable()');
+            await desktop.waitGone(toggle);
+            expect(await desktop.isShown(menu)).toBe(false);
+            await desktop.eval('state.enable()');
+            await extension.settle();
+            await desktop.eval('Main.panel.closeQuickSettings()');
+        }
+        await extension.show({features, jobs: {1: job('feature-1')}});
+        await extension.finishJob(1, 'failed', {error: ['x', 'It failed']});
+        expect(await desktop.eval('Main.messageTray.getSources().length')).toBe(1);
+        await desktop.eval('state.disable()');
+        expect(await desktop.eval('Main.messageTray.getSources().length')).toBe(0);
+        await desktop.eval('state.enable()');
+        await extension.settle();
+        await desktop.openQuickSettings();
+        expect((await desktop.find(toggle)).text).toBe('Extensions\n1 active');
+        await extension.closeMenu();
+    });
+
+    test('in the middle of a call drop it without a word', async () => {
+        await extension.show({features});
+        await extension.openMenu();
+        await desktop.eval(
+            `(state.disable(), state.enable(), state.disable(), state.enable(), true)`,
+        );
+        await extension.settle();
+        await desktop.eval('Main.panel.closeQuickSettings()');
+    });
+});
+
+describe('the service', () => {
+    test('that is not installed leaves no trace in Quick Settings', async () => {
+        await extension.stopService();
+        await desktop.eval('(state.disable(), state.enable(), true)');
+        await extension.settle();
+        await desktop.openQuickSettings();
+        expect(await desktop.isShown(toggle)).toBe(false);
+        await extension.closeMenu();
+        await extension.startService();
+        await extension.show({features});
+        await desktop.openQuickSettings();
+        await desktop.find(toggle);
+        await extension.closeMenu();
+    });
+
+    test('is asked for its objects once at the start, and when the menu opens', async () => {
+        await extension.show({features});
+        await extension.tell({do: 'calls'});
+        await desktop.eval('(state.disable(), state.enable(), true)');
+        await extension.settle();
+        expect(await extension.tell({do: 'calls'})).toHaveLength(1);
+        await extension.settle();
+        expect(await extension.tell({do: 'calls'})).toHaveLength(0);
+        await extension.openMenu();
+        await desktop.find(row('docker'));
+        expect(await extension.tell({do: 'calls'})).toHaveLength(1);
+        await extension.closeMenu();
+    });
+
+    test('can hide its toggle by a setting', async () => {
+        const set = (value: string) =>
+            desktop.run([
+                'gsettings',
+                '--schemadir',
+                `/usr/share/gnome-shell/extensions/${UUID}/schemas`,
+                'set',
+                'org.gnome.shell.extensions.snow-control',
+                'show-features',
+                value,
+            ]);
+        await extension.show({features});
+        await set('false');
+        await extension.settle();
+        await desktop.openQuickSettings();
+        expect(await desktop.isShown(toggle)).toBe(false);
+        await extension.closeMenu();
+        await set('true');
+        await extension.settle();
+        await desktop.openQuickSettings();
+        expect(await desktop.isShown(toggle)).toBe(true);
+        await extension.closeMenu();
+    });
+});
