@@ -2,17 +2,7 @@
 // A machine for the tests of the features: a temporary tree, a repository, and a systemd-sysext
 // that does to the tree what the real one does to /usr, as far as one can read it there.
 import {createHash} from 'node:crypto';
-import {
-    cp,
-    lstat,
-    mkdir,
-    mkdtemp,
-    readFile,
-    readdir,
-    readlink,
-    realpath,
-    rm,
-} from 'node:fs/promises';
+import {cp, lstat, mkdir, mkdtemp, readFile, readdir, readlink, rm} from 'node:fs/promises';
 import {writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
@@ -26,15 +16,12 @@ import {type FakeImage, makeImage} from '../../lab/images.ts';
 import {type ManifestOptions, componentDirectory, publish} from '../../lab/publication.ts';
 import {type Repository, serveRepository} from '../../lab/repository.ts';
 import {type SigningKey, makeKey} from '../../lab/signing.ts';
+import {type SysextManner, readMergedImages, refreshTree} from './sysext-tree.ts';
 
-/** What systemd-sysext does wrong. */
-export interface SysextFaults {
+/** What systemd-sysext does. */
+export interface SysextFaults extends SysextManner {
     /** Fails with these words, and changes nothing. */
     error?: string;
-    /** Leaves these out without a word. */
-    ignored: Set<string>;
-    /** Says where the images came from, as systemd 258 and later do. */
-    tellsOrigin: boolean;
 }
 
 export interface Machine {
@@ -147,41 +134,6 @@ function fakeSystemd(root: string, faults: SysextFaults, count: () => void): Sys
     };
 }
 
-/**
- * What `systemd-sysext refresh` leaves to be read: the names, the loop devices, and since systemd
- * 258 where the images came from.
- */
-export async function refreshTree(
-    root: string,
-    {ignored, tellsOrigin}: Pick<SysextFaults, 'ignored' | 'tellsOrigin'>,
-): Promise<void> {
-    const links = join(root, 'var/lib/extensions');
-    const extensions: Record<string, {path: string}> = {};
-    for (const file of (await readdir(links).catch(() => [])).sort()) {
-        const name = /^([^.].*)\.raw$/.exec(file)?.[1];
-        const image = await realpath(join(links, file)).catch(() => null);
-        if (name === undefined || image === null || ignored.has(name)) continue;
-        extensions[name] = {path: image.slice((await realpath(root)).length)};
-    }
-    const state = join(root, 'usr/.systemd-sysext');
-    await rm(state, {recursive: true, force: true});
-    await rm(join(root, 'sys'), {recursive: true, force: true});
-    await mkdir(join(root, 'run'), {recursive: true});
-    await writeFile(join(root, 'run/merged-images'), JSON.stringify(extensions));
-    if (Object.keys(extensions).length === 0) return;
-    await mkdir(state, {recursive: true});
-    await writeFile(join(state, 'extensions'), Object.keys(extensions).join('\n') + '\n');
-    if (tellsOrigin) await writeFile(join(state, 'origin'), JSON.stringify({extensions}));
-    for (const [index, {path}] of Object.values(extensions).entries())
-        await writeTree(root, {[`/sys/block/loop${index}/loop/backing_file`]: `${path}\n`});
-}
-
-async function readMergedImages(root: string): Promise<Readonly<Record<string, string>>> {
-    const text = await readFile(join(root, 'run/merged-images'), 'utf8').catch(() => '{}');
-    const extensions = JSON.parse(text) as Record<string, {path: string}>;
-    return Object.fromEntries(Object.entries(extensions).map(([name, {path}]) => [name, path]));
-}
-
 const ignoredPaths = [
     '/var/cache',
     '/run',
@@ -190,7 +142,7 @@ const ignoredPaths = [
     '/sys',
 ];
 
-async function snapshot(root: string): Promise<Readonly<Record<string, string>>> {
+export async function snapshot(root: string): Promise<Readonly<Record<string, string>>> {
     const found: Record<string, string> = {};
     const visit = async (below: string): Promise<void> => {
         for (const name of (await readdir(join(root, below))).sort()) {
