@@ -93,6 +93,7 @@ export class FeaturesMenu extends St.BoxLayout {
     fit(menu: QuickToggleMenu): void {
         const {height} = Main.layoutManager.getWorkAreaForMonitor(Main.layoutManager.primaryIndex);
         const {scaleFactor} = St.ThemeContext.get_for_stage(global.stage);
+        this.#list.vadjustment.value = 0;
         this.#list.style = `max-height: ${Math.round((height * LIST_SHARE) / scaleFactor)}px;`;
 
         const overlay = menu.actor.get_parent();
