@@ -110,10 +110,12 @@ describe('the bus', () => {
 describe('a service that is started by the bus', () => {
     it('loses no call, however often it leaves in between', async () => {
         const {state} = stage.standIn;
-        await using activating = await startPrivateBus(standIn => ({
-            name: 'org.frostyard.Snow1',
-            exec: `${process.execPath} ${standIn}/stand-in.cjs ${state} 25`,
-        }));
+        await using activating = await startPrivateBus({
+            describeService: directory => ({
+                name: 'org.frostyard.Snow1',
+                exec: `${process.execPath} ${directory}/stand-in.cjs ${state} 25`,
+            }),
+        });
         await bundle('tests/bus/harness/stand-in.ts', activating.directory);
         process.env['DBUS_SYSTEM_BUS_ADDRESS'] = activating.address;
         const client = await connectToSystemBus();

@@ -19,6 +19,9 @@ const SNOW_ERROR = 'org.frostyard.Snow1.Error.';
 
 const NO_REPLY_EXPECTED = 0x1;
 const ALLOW_INTERACTIVE_AUTHORIZATION = 0x4;
+/** Bytes of a message's arguments: some thousand features. */
+const MAX_BODY = 1024 * 1024;
+
 const DO_NOT_QUEUE = 0x4;
 const PRIMARY_OWNER = 1;
 const ALREADY_OWNER = 4;
@@ -349,6 +352,7 @@ class SystemBusConnection implements BusConnection {
  * a file descriptor that was announced and not sent is enough. Such a message is left out instead.
  */
 function surviveMalformedMessages(stream: Duplex): void {
+    cutLargeMessages(stream);
     for (const listener of stream.listeners('readable')) {
         const read = listener as () => void;
         stream.off('readable', read);
@@ -363,6 +367,32 @@ function surviveMalformedMessages(stream: Duplex): void {
             }
         });
     }
+}
+
+/**
+ * The bus delivers up to 32 MiB, of which the library makes ten times that in objects. What is larger
+ * than any message of ours loses its body, and is malformed then.
+ */
+function cutLargeMessages(stream: Duplex): void {
+    const read = stream.read.bind(stream);
+    let fieldsLength: number | null = null;
+    let bodyLength = 0;
+    // The library reads the fixed part of the header, then the rest of the message.
+    stream.read = (size?: number): unknown => {
+        const chunk: unknown = read(size);
+        if (!Buffer.isBuffer(chunk)) return chunk;
+        if (fieldsLength === null) {
+            const isLittle = chunk[0] === 'l'.charCodeAt(0);
+            const uint32 = (offset: number): number =>
+                isLittle ? chunk.readUInt32LE(offset) : chunk.readUInt32BE(offset);
+            bodyLength = uint32(4);
+            fieldsLength = (uint32(12) + 7) & ~7;
+            return chunk;
+        }
+        const kept = bodyLength > MAX_BODY ? chunk.subarray(0, fieldsLength) : chunk;
+        fieldsLength = null;
+        return kept;
+    };
 }
 
 function messageOf({body, allowInteraction, ...call}: MethodCall): Message {

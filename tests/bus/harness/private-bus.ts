@@ -23,10 +23,17 @@ export interface ActivatableService {
     readonly exec: string;
 }
 
-/** Starts a bus; a service that is described for its directory is started by it when it is called. */
-export async function startPrivateBus(
-    describeService: ((directory: string) => ActivatableService) | null = null,
-): Promise<PrivateBus> {
+export interface BusOptions {
+    /** A service that the bus starts when it is called. */
+    readonly describeService?: (directory: string) => ActivatableService;
+    /** Whether it delivers replies that nobody asked for, which a system bus does not. */
+    readonly isLax?: boolean;
+}
+
+export async function startPrivateBus({
+    describeService,
+    isLax = false,
+}: BusOptions = {}): Promise<PrivateBus> {
     const directory = await mkdtemp('/tmp/snow-bus-');
     await chmod(directory, 0o755);
     const socket = join(directory, 'bus');
@@ -36,7 +43,7 @@ export async function startPrivateBus(
         await writeFile(join(directory, `${service.name}.service`), text);
     }
     const config = join(directory, 'bus.conf');
-    await writeFile(config, configuration(socket, service ? directory : null));
+    await writeFile(config, configuration(socket, service ? directory : null, isLax));
     const daemon = startProgram(
         ['dbus-daemon', `--config-file=${config}`, '--nofork', '--print-address'],
         {env: {...process.env, DBUS_SYSTEM_BUS_ADDRESS: `unix:path=${socket}`}},
@@ -55,7 +62,7 @@ export async function startPrivateBus(
 }
 
 /** As system.conf of dbus-daemon, but for who runs it; only type session starts services itself. */
-function configuration(socket: string, serviceDirectory: string | null): string {
+function configuration(socket: string, serviceDirectory: string | null, isLax: boolean): string {
     return `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
@@ -68,10 +75,10 @@ function configuration(socket: string, serviceDirectory: string | null): string 
     <deny own="*"/>
     <deny send_type="method_call"/>
     <allow send_type="signal"/>
-    <allow send_requested_reply="true" send_type="method_return"/>
+    <allow send_requested_reply="${!isLax}" send_type="method_return"/>
     <allow send_requested_reply="true" send_type="error"/>
     <allow receive_type="method_call"/>
-    <allow receive_type="method_return"/>
+    <allow receive_requested_reply="${!isLax}" receive_type="method_return"/>
     <allow receive_type="error"/>
     <allow receive_type="signal"/>
     <allow send_destination="org.freedesktop.DBus" send_interface="org.freedesktop.DBus"/>
