@@ -3,7 +3,7 @@ import {type ChildProcess, spawn} from 'node:child_process';
 import {randomBytes} from 'node:crypto';
 import {createReadStream, existsSync} from 'node:fs';
 import {open, readFile, rm} from 'node:fs/promises';
-import {join} from 'node:path';
+import {basename, join} from 'node:path';
 import type {Readable} from 'node:stream';
 import {setTimeout as sleep} from 'node:timers/promises';
 
@@ -68,9 +68,13 @@ export class Guest implements AsyncDisposable {
     }
 
     /** Boots and waits until systemd says that all is running. Throws with the failed units otherwise. */
-    static async boot(tree: TreeName, options: GuestOptions = {}): Promise<Guest> {
-        const root = await treeDirectory(tree);
-        const name = `lab-${options.name ?? tree}-${process.pid}-${++count}`;
+    static async boot(
+        tree: TreeName | {readonly root: string},
+        options: GuestOptions = {},
+    ): Promise<Guest> {
+        const root = typeof tree === 'string' ? await treeDirectory(tree) : tree.root;
+        const kind = typeof tree === 'string' ? tree : basename(root);
+        const name = `lab-${options.name ?? kind}-${process.pid}-${++count}`;
         const scratch = await makeScratch(name);
         const layers = [...(options.install ? [options.install] : []), root];
         await layFiles(join(scratch, 'files'), layers, {

@@ -16,6 +16,8 @@ export interface LogEntry {
 const harmless = [
     /^AT-SPI: Error retrieving accessibility bus address/,
     /^Failed to launch ibus-daemon/,
+    // of a default setting of Debian's that GNOME 50 does not know any more
+    /^Unknown experimental feature/,
     /^Failed to start evolution-source-registry/,
     // of mutter itself, when a program's first window opens
     /^surface_state_changed: assertion 'wl_window->has_last_sent_configuration' failed/,
