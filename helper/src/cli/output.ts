@@ -4,6 +4,9 @@ import type {JsonMode} from './parse.ts';
 import type {TableStyle} from './table.ts';
 import {printable} from './text.ts';
 
+/** Of a terminal that does not know its size, as a serial line. */
+const USUAL_COLUMNS = 80;
+
 /** A stream of the process, as far as it matters here. */
 export interface Sink {
     write(text: string): unknown;
@@ -35,14 +38,14 @@ export class Output {
 
     /** How people's tables look on this standard output. */
     get style(): TableStyle {
-        const {isTTY = false, columns = 80} = this.#out;
-        return {columns: isTTY ? columns : null, isBold: isTTY && this.#mayStyle};
+        const {isTTY = false, columns} = this.#out;
+        return {columns: isTTY ? columns || USUAL_COLUMNS : null, isBold: isTTY && this.#mayStyle};
     }
 
     /** Columns of the terminal that a progress line may be drawn on; null: there is none. */
     get progressColumns(): number | null {
         if (!this.#err.isTTY || this.#options.environment['TERM'] === 'dumb') return null;
-        return this.#err.columns ?? 80;
+        return this.#err.columns || USUAL_COLUMNS;
     }
 
     get isHuman(): boolean {
