@@ -4,7 +4,7 @@ import {SnowError} from '../host/error.ts';
 import type {Host} from '../host/host.ts';
 import {mapBounded} from './concurrency.ts';
 import {installImage} from './installer.ts';
-import {LINK_DIRECTORY, mergedImage, readMerged, refresh} from './sysext.ts';
+import {LINK_DIRECTORY, SEARCH_PATH, mergedImage, readMerged, refresh} from './sysext.ts';
 import {type Fetch, type Plan, type PlanPart, isEmptyPart, needsMerge} from './plan.ts';
 import {
     type Transaction,
@@ -182,6 +182,11 @@ async function findUnmerged(
                 if (merged.names.has(name)) wrong.set(part, notMerged(`${name} is still merged`));
                 continue;
             }
+            const other = await findHiding(host, name);
+            if (other !== null) {
+                wrong.set(part, notMerged(`${other} is merged instead of ${name} ${part.version}`));
+                continue;
+            }
             const link = await host.files.status(`${LINK_DIRECTORY}/${name}.raw`);
             const target = {target: image, since: link?.mtime ?? 0};
             if (mergedImage(merged, name, [image], target) !== image)
@@ -189,6 +194,14 @@ async function findUnmerged(
         }
     }
     return wrong;
+}
+
+/** An extension of the same name in a directory that systemd-sysext looks into first; null: none. */
+async function findHiding(host: Host, name: string): Promise<string | null> {
+    for (const directory of SEARCH_PATH.slice(0, SEARCH_PATH.indexOf(LINK_DIRECTORY)))
+        for (const path of [`${directory}/${name}`, `${directory}/${name}.raw`])
+            if (await host.files.status(path)) return path;
+    return null;
 }
 
 function notMerged(message: string): SnowError {
