@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-import {createHash} from 'node:crypto';
-
 import type {Progress} from '../host/domain.ts';
 import {SnowError} from '../host/error.ts';
 import type {Host, PendingFile, SizedStream} from '../host/host.ts';
@@ -75,6 +73,7 @@ async function unpackVerified(
     signal: AbortSignal,
 ): Promise<void> {
     const limit = await sizeLimit(host, to, totalBytes);
+    const {createHash} = await import('node:crypto');
     const hash = createHash('sha256');
     async function* hashed(): AsyncGenerator<Uint8Array> {
         let done = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-import {type ChildProcess, spawn} from 'node:child_process';
+import type {ChildProcess} from 'node:child_process';
 import {once} from 'node:events';
 import {write} from 'node:fs';
 import type {Writable} from 'node:stream';
@@ -66,6 +66,7 @@ async function unpack(
     {maxBytes, signal}: {readonly maxBytes: number; readonly signal?: AbortSignal},
 ): Promise<void> {
     const [command, ...args] = confined(program, maxBytes);
+    const {spawn} = await import('node:child_process');
     const child = spawn(command, args, {
         stdio: ['pipe', output.fd, 'pipe'],
         cwd: '/',

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // eslint-disable-next-line @typescript-eslint/triple-slash-reference -- a declaration of other modules cannot be imported
 /// <reference path="./undici-parts.d.ts" />
+import {setMaxListeners} from 'node:events';
 import {Readable} from 'node:stream';
-import {setFlagsFromString} from 'node:v8';
 
 import type {Dispatcher, EnvHttpProxyAgent} from 'undici';
 
-import {bufferCounter} from './buffers.ts';
 import {SnowError} from './error.ts';
 import type {Http, HttpOptions, SizedStream} from './host.ts';
 
@@ -50,6 +49,7 @@ interface HttpClient {
  * the rest of a program that lists features.
  */
 async function loadClient(options: EnvHttpProxyAgent.Options): Promise<HttpClient> {
+    const {setFlagsFromString} = await import('node:v8');
     // The parser of undici is WebAssembly; optimising it takes 30 MiB and wins nothing on bodies.
     setFlagsFromString('--no-wasm-dynamic-tiering');
     setFlagsFromString('--liftoff-only');
@@ -116,6 +116,8 @@ export function localHttp(limits: HttpLimits = httpLimits): Http {
         options: RequestOptions,
     ): Promise<Dispatcher.ResponseData> {
         const {signal, offset} = options;
+        // Many requests of one operation end with the same signal; that is no leak.
+        if (signal) setMaxListeners(0, signal);
         if (signal?.aborted) throw new SnowError('Cancelled', `${url} was not fetched`);
         try {
             const {agent, request: send} = await client();
@@ -201,6 +203,7 @@ async function* bounded(
         readonly signal: AbortSignal | undefined;
     },
 ): AsyncGenerator<Uint8Array> {
+    const {bufferCounter} = await import('./buffers.ts');
     const countBuffer = bufferCounter();
     let received = 0;
     let before = 0;

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-import {spawn} from 'node:child_process';
 import {constants} from 'node:fs';
 import {mkdir, open, readFile} from 'node:fs/promises';
 import {dirname} from 'node:path';
@@ -22,7 +21,7 @@ export function localLocks(root: string): Locks {
         async acquire(path) {
             let handle;
             try {
-                const real = await paths.entry(path);
+                const real = paths.entry(path);
                 await mkdir(dirname(real), {recursive: true, mode: 0o755});
                 handle = await open(
                     real,
@@ -67,7 +66,8 @@ async function startTime(pid: number): Promise<string> {
 }
 
 /** Whether the lock could be had; waits for nobody. */
-function flock(fd: number): Promise<boolean> {
+async function flock(fd: number): Promise<boolean> {
+    const {spawn} = await import('node:child_process');
     return new Promise((resolve, reject) => {
         const child = spawn('flock', ['--exclusive', '--nonblock', '3'], {
             stdio: ['ignore', 'ignore', 'ignore', fd],

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-import {readlink} from 'node:fs/promises';
+import {readlinkSync} from 'node:fs';
 import {isAbsolute, join} from 'node:path';
 
 import {hasErrno} from './errno.ts';
@@ -11,9 +11,9 @@ const MAX_LINKS = 40;
 /** Turns paths of a tree into paths of this machine. */
 export interface PathResolver {
     /** Follows symbolic links to directories on the way, never the last name; for files that are made, linked or removed. */
-    entry(path: string): Promise<string>;
+    entry(path: string): string;
     /** Follows every symbolic link; for files that are read. */
-    target(path: string): Promise<string>;
+    target(path: string): string;
 }
 
 /**
@@ -22,8 +22,7 @@ export interface PathResolver {
  */
 export function pathResolver(root: string): PathResolver {
     if (root === '') {
-        const same = (path: string): Promise<string> => Promise.resolve(checked(path));
-        return {entry: same, target: same};
+        return {entry: checked, target: checked};
     }
     return {
         entry: path => resolveBelow(root, checked(path), false),
@@ -37,7 +36,7 @@ function checked(path: string): string {
     return path;
 }
 
-async function resolveBelow(root: string, path: string, followLast: boolean): Promise<string> {
+function resolveBelow(root: string, path: string, followLast: boolean): string {
     const pending = names(path);
     const done: string[] = [];
     let links = 0;
@@ -47,7 +46,7 @@ async function resolveBelow(root: string, path: string, followLast: boolean): Pr
             continue;
         }
         const target =
-            pending.length > 0 || followLast ? await linkTarget(join(root, ...done, name)) : null;
+            pending.length > 0 || followLast ? linkTarget(join(root, ...done, name)) : null;
         if (target === null) {
             done.push(name);
             continue;
@@ -64,9 +63,9 @@ function names(path: string): string[] {
     return path.split('/').filter(name => name !== '' && name !== '.');
 }
 
-async function linkTarget(path: string): Promise<string | null> {
+function linkTarget(path: string): string | null {
     try {
-        return await readlink(path);
+        return readlinkSync(path);
     } catch (error) {
         // Not a link, or not there yet.
         if (hasErrno(error, 'EINVAL', 'ENOENT', 'ENOTDIR')) return null;

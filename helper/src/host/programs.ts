@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-import {type ExecFileException, execFile} from 'node:child_process';
+import type {ExecFileException} from 'node:child_process';
 import {constants} from 'node:fs';
 import {access} from 'node:fs/promises';
 import {join} from 'node:path';
@@ -32,6 +32,8 @@ export async function runProgram(
     const [program, ...args] = command;
     const {input, signal, timeout = TIMEOUT, maxBuffer = MAX_BUFFER} = options;
     if (signal?.aborted) throw new SnowError('Cancelled', `${program} was not started`);
+    // Loaded late, as what else only some commands need: the others are to be quick.
+    const {execFile} = await import('node:child_process');
     return new Promise((resolve, reject) => {
         const child = execFile(
             program,
