@@ -19,6 +19,10 @@ import {viewDesktop} from './viewer.ts';
 
 const uuid = 'snow-control@frostyard.org';
 const feature = 'podman';
+const descriptions: Readonly<Record<string, string>> = {
+    podman: 'Containers with Podman',
+    jq: 'Query JSON on the command line',
+};
 const port = 8000;
 const started = Date.now();
 
@@ -60,7 +64,13 @@ async function demonstrate() {
         await Guest.boot('desktop', {
             install: await installedSystem(),
             files: {
-                ...definitionFiles(...names.map(name => ({name, url}))),
+                ...definitionFiles(
+                    ...names.map(name => ({
+                        name,
+                        url,
+                        description: descriptions[name] ?? `Programs of ${name}`,
+                    })),
+                ),
                 '/etc/systemd/import-pubring.gpg': await key.exportKeyring('binary'),
             },
         }),
@@ -114,7 +124,7 @@ async function demonstrate() {
 async function keep(guest: Guest, desktop: Desktop) {
     const viewer = own(await viewDesktop(desktop));
     const shell = guest
-        .commandLine(['bash', '-l'], {timeout: 24 * 3600_000})
+        .commandLine(['bash', '--login'], {timeout: Infinity})
         .map(argument => (/^[\w=/.-]+$/.test(argument) ? argument : `'${argument}'`))
         .join(' ');
     console.log(`

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import {spawn} from 'node:child_process';
 import {once} from 'node:events';
-import {mkdtemp, rm} from 'node:fs/promises';
-import {tmpdir} from 'node:os';
+import {rm} from 'node:fs/promises';
 import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 
@@ -12,6 +11,9 @@ import {Agent, request} from 'undici';
 import type {Guest} from './guest.ts';
 import type {Command, Started} from './repository-program.ts';
 import type {Repository, RequestLog} from './repository.ts';
+import {makeOwnDirectory} from './scratch.ts';
+
+let count = 0;
 
 /**
  * Serves a directory of the host on the loopback of a guest, which has a network of its own. Publish
@@ -25,7 +27,7 @@ export async function serveInGuest(
         readonly tls?: {key: string; cert: string};
     },
 ): Promise<Repository> {
-    const work = await mkdtemp(join(tmpdir(), 'repository-'));
+    const work = await makeOwnDirectory(`repository-${process.pid}-${++count}`);
     const socket = join(work, 'control');
     const program = join(work, 'repository-program.mjs');
     await build({

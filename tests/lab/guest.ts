@@ -38,7 +38,7 @@ export interface RunOptions {
     readonly input?: string | Buffer | Readable;
     readonly env?: Readonly<Record<string, string>>;
     readonly cwd?: string;
-    /** Milliseconds after which it is killed, 60 s by default. Then exitCode is 124. */
+    /** Milliseconds after which it is killed, 60 s by default; Infinity: never. Then exitCode is 124. */
     readonly timeout?: number;
 }
 
@@ -176,7 +176,11 @@ export class Guest implements AsyncDisposable {
             ...session?.environment,
             ...options.env,
         };
-        const limit = Math.ceil((options.timeout ?? 60_000) / 1000);
+        const {timeout = 60_000} = options;
+        const limit = [
+            ...['timeout', '--kill-after=2', ...(options.tty ? ['--foreground'] : [])],
+            `${Math.ceil(timeout / 1000)}`,
+        ];
         return [
             'sh',
             '-c',
@@ -193,10 +197,7 @@ export class Guest implements AsyncDisposable {
             ...(id && id !== 'root'
                 ? ['setpriv', `--reuid=${id}`, `--regid=${id}`, '--init-groups']
                 : []),
-            'timeout',
-            ...(options.tty ? ['--foreground'] : []),
-            '--kill-after=2',
-            `${limit}`,
+            ...(timeout === Infinity ? [] : limit),
             ...(options.tty ? inTerminal(command) : command),
         ];
     }
@@ -240,7 +241,7 @@ export class Guest implements AsyncDisposable {
 
     /** Starts a program in the background and hands out the host's process. */
     start(command: readonly string[], options: RunOptions = {}): ChildProcess {
-        const [file = '', ...rest] = this.commandLine(command, {timeout: 3600_000, ...options});
+        const [file = '', ...rest] = this.commandLine(command, {timeout: Infinity, ...options});
         return spawn(file, rest, {stdio: ['ignore', 'pipe', 'pipe']});
     }
 

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import {rmSync} from 'node:fs';
-import {mkdtemp} from 'node:fs/promises';
-import {tmpdir} from 'node:os';
-import {join} from 'node:path';
 
 import {execa} from 'execa';
+
+import {makeOwnDirectory} from './scratch.ts';
 
 let made: Promise<string> | undefined;
 
@@ -20,7 +19,7 @@ export function installedSystem(): Promise<string> {
 async function install(): Promise<string> {
     const given = process.env['SNOW_LAB_INSTALL'];
     if (given) return given;
-    const directory = await mkdtemp(join(tmpdir(), 'installed-'));
+    const directory = await makeOwnDirectory(`installed-${process.pid}-0`);
     process.once('exit', () => rmSync(directory, {recursive: true, force: true}));
     await execa('npm', ['run', '--silent', 'install:system'], {
         env: {DESTDIR: directory},

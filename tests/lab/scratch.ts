@@ -18,18 +18,28 @@ export type GuestFile =
 
 const guestsDirectory = process.env['SNOW_LAB_GUESTS'] ?? '/var/tmp/snow-control-lab';
 
-/** A new guest's directory; those of processes that no longer run are removed on the way. */
+/** A new guest's directory, with its parts. */
 export async function makeScratch(name: string): Promise<string> {
+    const scratch = await makeOwnDirectory(name);
+    for (const part of ['upper', 'work', 'root', 'usr', 'files'])
+        await mkdir(join(scratch, part), {mode: 0o755});
+    return scratch;
+}
+
+/**
+ * A directory on disk whose name ends with `-PID-NUMBER` of the process that it belongs to. Those of
+ * processes that no longer run are removed on the way.
+ */
+export async function makeOwnDirectory(name: string): Promise<string> {
     await mkdir(guestsDirectory, {recursive: true});
     for (const entry of await readdir(guestsDirectory)) {
         const owner = /-(\d+)-\d+$/.exec(entry)?.[1];
         if (owner && !existsSync(`/proc/${owner}`))
             await rm(join(guestsDirectory, entry), {recursive: true, force: true});
     }
-    const scratch = join(guestsDirectory, name);
-    for (const part of ['upper', 'work', 'root', 'usr', 'files'])
-        await mkdir(join(scratch, part), {recursive: true, mode: 0o755});
-    return scratch;
+    const directory = join(guestsDirectory, name);
+    await mkdir(directory, {recursive: true, mode: 0o755});
+    return directory;
 }
 
 /** Lays files into a directory that will lie over `below`, with the modes and owners that directories have there. */
