@@ -5,6 +5,7 @@ import {SnowError} from '../host/error.ts';
 export class Interrupts {
     /** Rejects when the program is to be left at once. */
     readonly left: Promise<never>;
+    #isLeft = false;
     #leave: (error: SnowError) => void = () => undefined;
     #cancel: (() => void) | null = null;
 
@@ -17,12 +18,21 @@ export class Interrupts {
         });
     }
 
+    /** Whether the program is left in the middle of a line, a prompt or a bar. */
+    get isLeft(): boolean {
+        return this.#isLeft;
+    }
+
     /** Ctrl+C came. */
     interrupt(): void {
         const cancel = this.#cancel;
         this.#cancel = null;
-        if (cancel) cancel();
-        else this.#leave(new SnowError('Cancelled', 'Interrupted'));
+        if (cancel) {
+            cancel();
+        } else {
+            this.#isLeft = true;
+            this.#leave(new SnowError('Cancelled', 'Interrupted'));
+        }
     }
 
     /** What the next Ctrl+C does instead of leaving. */

@@ -52,6 +52,7 @@ export async function runCommandLine(
                       `Unforeseen: ${error instanceof Error ? error.message : ''}`,
                   );
         const {out, err, environment} = surroundings;
+        if (interrupts.isLeft && err.isTTY) err.write('\n');
         new Output(out, err, {json: jsonModeOf(args), isQuiet: false, environment}).error(known);
         return exitCodes[known.code].status;
     }
