@@ -31,6 +31,26 @@ export async function readOsRelease(host: Host): Promise<Release> {
     return parseRelease(text);
 }
 
+/** Made by ostree when an image is staged for the next boot, under bootc too. */
+const STAGED = '/run/ostree/staged-deployment';
+const DEPLOYMENTS = '/ostree/deploy';
+
+/** os-release(5) of the OS image that the next boot will use; null: none is staged, or it cannot be looked into. */
+export async function readStagedOsRelease(host: Host): Promise<Release | null> {
+    if (!(await host.files.status(STAGED))) return null;
+    let newest: {readonly path: string; readonly mtime: number} | null = null;
+    for (const stateroot of await host.files.list(DEPLOYMENTS)) {
+        const directory = `${DEPLOYMENTS}/${stateroot}/deploy`;
+        for (const name of await host.files.list(directory)) {
+            const status = await host.files.status(`${directory}/${name}`);
+            if (status?.type !== 'directory' || (newest && status.mtime <= newest.mtime)) continue;
+            newest = {path: `${directory}/${name}/usr/lib/os-release`, mtime: status.mtime};
+        }
+    }
+    const text = newest && (await host.files.readText(newest.path));
+    return text === null ? null : parseRelease(text);
+}
+
 /** Lines of NAME=value, with or without quotes. */
 export function parseRelease(text: string): Release {
     const found: Record<string, string> = {};

@@ -50,8 +50,9 @@ export async function executePlan(
     });
     let done: readonly PlanPart[];
     let committed: Transaction;
+    const warnings: string[] = [];
     try {
-        done = await fetchParts(host, parts, progress, signal, failures);
+        done = await fetchParts(host, parts, {progress, signal, failures, warnings});
         throwIfStopped(signal);
         await switchLinks(host, done);
         if (plan.merge)
@@ -72,16 +73,23 @@ export async function executePlan(
         await undoAfter(host, transaction, error);
         throw error;
     }
-    return resultOf(plan, done, await finish(host, committed));
+    warnings.push(...(await finish(host, committed)));
+    return resultOf(plan, done, warnings);
+}
+
+interface FetchContext {
+    readonly progress: Progress;
+    readonly signal: AbortSignal;
+    readonly failures: Map<string, SnowError> | undefined;
+    /** Gets what is to be said afterwards. */
+    readonly warnings: string[];
 }
 
 /** The images of all parts. Returns the parts that have theirs. */
 async function fetchParts(
     host: Host,
     parts: readonly PlanPart[],
-    progress: Progress,
-    signal: AbortSignal,
-    failures: Map<string, SnowError> | undefined,
+    {progress, signal, failures, warnings}: FetchContext,
 ): Promise<readonly PlanPart[]> {
     const fetches = parts.flatMap(part => part.fetches);
     const total = await totalSize(host, fetches, signal);
@@ -93,7 +101,7 @@ async function fetchParts(
                 last = done;
                 progress.bytes(before + done, fetches.length === 1 ? size : total);
             };
-            await installImage(host, fetch, count, progress, signal);
+            warnings.push(...(await installImage(host, fetch, count, progress, signal)));
             before += last;
         }
     };

@@ -7,6 +7,7 @@ import {
     machineArchitecture,
     readExtensionRelease,
     readOsRelease,
+    readStagedOsRelease,
 } from './compatibility.ts';
 import type {Fetch} from './plan.ts';
 import {openSource} from './repository.ts';
@@ -27,6 +28,7 @@ export type ByteCounter = (done: number, total: number) => void;
 /**
  * Fetches one image, and gives it its final name once its hash held and it fits the running system.
  * Until then there is nothing but a temporary file, which is gone when this ends.
+ * Returns what is to be said of it, harmless for now.
  * Throws SnowError Network, NotFound, NoSpace, VerificationFailed, WrongState, Cancelled.
  */
 export async function installImage(
@@ -35,7 +37,7 @@ export async function installImage(
     count: ByteCounter,
     progress: Progress,
     signal: AbortSignal,
-): Promise<void> {
+): Promise<readonly string[]> {
     const {transfer, instance, to, extension} = fetch;
     const label = `${extension} ${instance.version}`;
     progress.step(`Downloading ${label}`);
@@ -45,15 +47,16 @@ export async function installImage(
         pending = await host.files.createPending(to);
         await unpackVerified(host, fetch, source, pending, count, signal);
         progress.step(`Installing ${label}`);
-        await Promise.all([
+        const [warnings] = await Promise.all([
+            checkCompatible(host, pending.path, fetch, signal),
             pending.sync({
                 mode: transfer.target.mode ?? 0o644,
                 ...modificationTime(instance.fields['t']),
             }),
-            checkCompatible(host, pending.path, fetch, signal),
         ]);
         signal.throwIfAborted();
         await pending.commit();
+        return warnings;
     } catch (error) {
         throw signal.aborted
             ? new SnowError('Cancelled', `Installing ${label} was stopped`)
@@ -128,18 +131,24 @@ function modificationTime(field: string | undefined): {readonly mtime?: number} 
     return field !== undefined && /^\d+$/.test(field) ? {mtime: Number(field) / 1e6} : {};
 }
 
+/** Returns a line where it will not fit the OS image that is staged. */
 async function checkCompatible(
     host: Host,
     path: string,
     {extension, instance}: Fetch,
     signal: AbortSignal,
-): Promise<void> {
-    const [release, os] = await Promise.all([
+): Promise<readonly string[]> {
+    const [release, os, staged] = await Promise.all([
         readExtensionRelease(host, path, extension, signal),
         readOsRelease(host),
+        readStagedOsRelease(host),
     ]);
-    const problem = release && incompatibility(release, os, architectureOf(host));
-    if (problem) throw new SnowError('WrongState', `${extension} ${instance.version} ${problem}`);
+    const label = `${extension} ${instance.version}`;
+    if (!release) return [`It could not be checked whether ${label} fits this system`];
+    const problem = incompatibility(release, os, architectureOf(host));
+    if (problem) throw new SnowError('WrongState', `${label} ${problem}`);
+    const later = staged && incompatibility(release, staged, architectureOf(host));
+    return later ? [`After the next boot, ${label} will not be merged: it ${later}`] : [];
 }
 
 /** An offline tree may be of another machine. */

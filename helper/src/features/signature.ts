@@ -73,6 +73,7 @@ async function askGpgv(
     return signatureProblem(stdout);
 }
 
+/** Unlike gpgv, sqv takes what a key signed before it expired. */
 async function askSqv(
     host: Host,
     {keyrings, signed, detached}: SignedFiles,
