@@ -6,8 +6,11 @@ import type {Host} from '../host/host.ts';
 import type {Transfer} from './model.ts';
 
 export const CACHE_DIRECTORY = '/var/cache/snow-control';
+const MANIFESTS = `${CACHE_DIRECTORY}/manifests`;
 const LAST_CHECK = `${CACHE_DIRECTORY}/last-check`;
 const MAX_BYTES = 8 * 1024 * 1024;
+/** No write takes this long. */
+const STALE_SECONDS = 600;
 
 export interface CachedManifest {
     /** The source it came from; another one makes it worthless. */
@@ -20,7 +23,7 @@ export interface CachedManifest {
 
 /** The default component has no name; `@` is in none. */
 function cachePath({component, name}: Transfer): string {
-    return `${CACHE_DIRECTORY}/manifests/${component || '@default'}/${name}.json`;
+    return `${MANIFESTS}/${component || '@default'}/${name}.json`;
 }
 
 /** What is known of a source; null: it was never asked. */
@@ -55,7 +58,11 @@ export async function readLastCheck(host: Host): Promise<number> {
     return text !== null && /^\d{1,15}\n?$/.test(text) ? Number(text) : 0;
 }
 
+/** Also takes away what writers that were killed left; others may be writing just now. */
 export async function writeLastCheck(host: Host, seconds: number): Promise<void> {
+    const components = await host.files.list(MANIFESTS);
+    for (const directory of [CACHE_DIRECTORY, ...components.map(name => `${MANIFESTS}/${name}`)])
+        await host.files.removePending(directory, STALE_SECONDS);
     await host.files.writeWhole(LAST_CHECK, `${Math.floor(seconds)}\n`);
 }
 

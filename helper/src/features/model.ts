@@ -95,6 +95,6 @@ export interface InstalledInstance {
     readonly version: string;
     /** Absolute, without the root prefix. */
     readonly path: string;
-    /** What a link or systemd-sysext can use as it is; false for `.raw.zst` that systemd-sysupdate left. */
+    /** Whether a link can lead to it as it is; also to the plain image that systemd-sysupdate leaves as `.raw.zst`. */
     readonly usable: boolean;
 }

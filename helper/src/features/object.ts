@@ -3,6 +3,7 @@ import {FeatureInterface, FeaturesInterface} from '../generated/dbus.ts';
 import type {Domain, JobSpec, ObjectSnapshot, Progress} from '../host/domain.ts';
 import {SnowError} from '../host/error.ts';
 import type {Host} from '../host/host.ts';
+import {loadDefinitions} from './definitions.ts';
 import {
     type OperationResult,
     check,
@@ -39,7 +40,8 @@ export function featuresDomain(host: Host): Domain {
                 return prepareAll(host, method, args, options);
             if (interfaceName !== FeatureInterface.name)
                 throw new SnowError('NotSupported', `${path} has no interface ${interfaceName}`);
-            const id = (await readFeatures(host)).find(f => featurePath(f.id) === path)?.id;
+            const {features} = await loadDefinitions(host);
+            const id = features.find(feature => featurePath(feature.id) === path)?.id;
             if (id === undefined) throw new SnowError('NotFound', `There is no feature at ${path}`);
             return prepareOne(host, id, method, args, options);
         },
