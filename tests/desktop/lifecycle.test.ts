@@ -198,3 +198,21 @@ describe('the service', () => {
         await extension.closeMenu();
     });
 });
+
+test('gnome-extensions packs it, and installs what it packed', async () => {
+    const file = `/tmp/${UUID}.shell-extension.zip`;
+    const source = `/usr/share/gnome-shell/extensions/${UUID}`;
+    await desktop.run(['gnome-extensions', 'pack', '--force', '--out-dir=/tmp', source]);
+    await desktop.run(['gnome-extensions', 'install', '--force', file]);
+    const installed = `$HOME/.local/share/gnome-shell/extensions/${UUID}`;
+    const files = await desktop.run(`cd "${installed}" && find . -type f | sort`);
+    expect(files.trim().split('\n')).toEqual([
+        './extension.js',
+        './metadata.json',
+        './prefs.js',
+        './schemas/gschemas.compiled',
+        './schemas/org.gnome.shell.extensions.snow-control.gschema.xml',
+        './stylesheet.css',
+    ]);
+    await desktop.run(`rm -r "${installed}" ${file}`);
+});

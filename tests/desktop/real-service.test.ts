@@ -4,6 +4,7 @@
 import {mkdtemp, rm} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
+import {setTimeout as sleep} from 'node:timers/promises';
 
 import {afterAll, afterEach, beforeAll, expect, test} from 'vitest';
 
@@ -173,4 +174,17 @@ test('a click takes an extension away again', async () => {
     });
     expect((await desktop.find(toggle)).text).toBe('Extensions');
     expect((await guest.run(['podman', '--version'])).exitCode).toBe(127);
+});
+
+test('snowd goes when it has nothing to do, and the desktop leaves it at rest', async () => {
+    const isActive = async () =>
+        (await guest.run(['systemctl', 'is-active', 'snowd.service'])).stdout.trim() === 'active';
+    await openMenu();
+    expect(await isActive()).toBe(true);
+    await desktop.eval('Main.panel.closeQuickSettings()');
+    await desktop.waitFor(async () => !(await isActive()), {timeout: 60_000, what: 'snowd to go'});
+    await sleep(5000);
+    expect(await isActive()).toBe(false);
+    await desktop.openQuickSettings();
+    expect((await desktop.find(toggle)).text).toBe('Extensions');
 });
