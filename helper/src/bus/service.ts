@@ -32,7 +32,8 @@ export async function serve(options: ServiceOptions): Promise<number> {
     }
 }
 
-class Service {
+/** One life of the service on a connection. */
+export class Service {
     readonly #bus: BusConnection;
     readonly #options: ServiceOptions;
     readonly #activity: Activity;
