@@ -145,6 +145,7 @@ async function chooseInstances(
     entries: readonly {readonly fileName: string; readonly sha256: string}[],
 ): Promise<readonly AvailableInstance[]> {
     const best = new Map<string, AvailableInstance>();
+    const missing = new Set<string>();
     for (const {fileName, sha256} of entries) {
         const match = matchPatterns(transfer.source.patterns, fileName);
         if (!match) continue;
@@ -152,19 +153,22 @@ async function chooseInstances(
         if (transfer.minVersion !== '' && compareVersions(version, transfer.minVersion) < 0)
             continue;
         const compression = compressionOf(fileName);
-        if (!(await canUnpack(host, compression))) continue;
+        const program = decompressorOf(compression);
+        if (program !== null && !(await host.programs.isInstalled(program))) {
+            missing.add(program);
+            continue;
+        }
         const other = best.get(version);
         if (other && rank(other.compression) <= rank(compression)) continue;
         best.set(version, {version, compression, fileName, sha256, fields});
+    }
+    if (best.size === 0 && missing.size > 0) {
+        const programs = [...missing].join(' or ');
+        throw new SnowError('NotSupported', `${transfer.name} needs ${programs}, to be unpacked`);
     }
     return [...best.values()].sort((a, b) => compareVersions(b.version, a.version));
 }
 
 function rank(compression: Compression): number {
     return compressions.indexOf(compression);
-}
-
-async function canUnpack(host: Host, compression: Compression): Promise<boolean> {
-    const program = decompressorOf(compression);
-    return program === null || host.programs.isInstalled(program);
 }

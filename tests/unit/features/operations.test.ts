@@ -161,6 +161,14 @@ describe('enable', () => {
         expect(await machine.snapshot()).toEqual(before);
     });
 
+    it('says which program is missing where there is none to unpack with', async () => {
+        const isInstalled = (name: string) => Promise.resolve(name !== 'zstd');
+        const programs = {...machine.host.programs, isInstalled};
+        await expect(
+            enable({...machine.host, programs}, 'hello', {}, quiet, unstopped),
+        ).rejects.toMatchObject({code: 'NotSupported', message: expect.stringContaining('zstd')});
+    });
+
     it('takes the smallest compression that can be unpacked', async () => {
         await makeImage(
             componentDirectory(machine.directory, 'hello'),
