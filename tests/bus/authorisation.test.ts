@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+import {readFile} from 'node:fs/promises';
+import {resolve} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 
 import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
@@ -285,5 +287,26 @@ describe('authorisation', () => {
             message: 'polkit cannot be asked, so nobody is authorised',
         });
         await caller.close();
+    });
+});
+
+describe('the example of a rule', () => {
+    it('lets the members of its group manage features from an active session, and nobody else', async () => {
+        const example = resolve(
+            import.meta.dirname,
+            '../../polkit/examples/50-snow-control-admins.rules',
+        );
+        const text = await readFile(example, 'utf8');
+        const groups = [users.active, users.sessionless].map(({name}) => name);
+        const forGroup = (group: string): string => text.replace('snow-admins', group);
+        await using other = await setStage({rules: groups.map(forGroup).join('\n')});
+        await other.startService();
+        const enable = async (kind: keyof typeof users): Promise<Outcome> => {
+            const caller = await other.startCaller(users[kind]);
+            return caller.call('Features/quick', `${FEATURE}.Enable`, 'a{sv}', [{}]);
+        };
+        expect(await enable('active')).toHaveProperty('body');
+        expect(errorOf(await enable('inactive'))[0]).toBe(NOT_AUTHORIZED);
+        expect(errorOf(await enable('sessionless'))[0]).toBe(NOT_AUTHORIZED);
     });
 });
