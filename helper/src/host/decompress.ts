@@ -26,6 +26,9 @@ export function decompressorOf(format: Compression): string | null {
 /** Address space of a decompressor; the largest window that zstd takes unasked is 128 MiB. */
 const MAX_MEMORY = 2 * 1024 ** 3;
 
+/** Bytes that come in before what was made of them is sent to the disk. */
+const WRITEBACK_INTERVAL = 12 * 1024 ** 2;
+
 /** See Programs.decompress. */
 export async function decompress(
     format: Compression,
@@ -34,9 +37,25 @@ export async function decompress(
     options: {readonly maxBytes: number; readonly signal?: AbortSignal},
 ): Promise<void> {
     if (options.signal?.aborted) throw new SnowError('Cancelled', 'Unpacking was not started');
-    if (format === 'none') await copy(input, output, options.maxBytes);
-    else await unpack(decompressors[format], input, output, options);
+    const chunks = writtenBack(input, output);
+    if (format === 'none') await copy(chunks, output, options.maxBytes);
+    else await unpack(decompressors[format], chunks, output, options);
     if (options.signal?.aborted) throw new SnowError('Cancelled', 'Unpacking was stopped');
+}
+
+/** The chunks as they are; the disk gets to work while they come in, and not only after the last. */
+async function* writtenBack(
+    input: AsyncIterable<Uint8Array>,
+    output: PendingFile,
+): AsyncGenerator<Uint8Array> {
+    let waiting = 0;
+    for await (const chunk of input) {
+        yield chunk;
+        waiting += chunk.length;
+        if (waiting < WRITEBACK_INTERVAL) continue;
+        waiting = 0;
+        output.startWriteback();
+    }
 }
 
 /** Already a bounded, checked stream of ours: there is nothing to take privileges away from. */

@@ -140,14 +140,27 @@ export function localFiles(root: string): Files {
                 throw asSnowError(error, `Cannot write ${finalPath}`);
             }
         };
+        let writeback: Promise<void> | null = null;
         const close = async (): Promise<void> => {
             if (!isOpen) return;
             isOpen = false;
+            await writeback;
             await handle.close();
         };
         return {
             fd: handle.fd,
             path: belowRoot(temporary),
+            startWriteback() {
+                if (!isOpen) return;
+                writeback ??= handle
+                    .datasync()
+                    .catch(() => {
+                        // The sync() that follows finds the same.
+                    })
+                    .then(() => {
+                        writeback = null;
+                    });
+            },
             sync,
             async commit() {
                 try {

@@ -33,6 +33,11 @@ export interface PendingFile {
     readonly fd: number;
     /** Absolute path of the temporary name, without the root prefix. */
     readonly path: string;
+    /**
+     * Has what there is so far written to the disk, without waiting for it, so that sync() has less
+     * left to do. Errors are sync()'s to report.
+     */
+    startWriteback(): void;
     /** Sets mode (default 0644) and time stamp (seconds) and waits until the content is on the disk. */
     sync(options?: {readonly mode?: number; readonly mtime?: number}): Promise<void>;
     /** sync() unless that was done, rename to the final name, fsync of the directory. */
