@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What a shell offers after Tab, and the manual page, as they are installed.
+import {setTimeout as sleep} from 'node:timers/promises';
+
+import {afterAll, beforeAll, describe, expect, test} from 'vitest';
+
+import {definitionFiles} from '../lab/definitions.ts';
+import {Guest} from '../lab/guest.ts';
+import {installedSystem} from '../lab/installation.ts';
+
+const url = 'http://127.0.0.1:1';
+let guest: Guest;
+
+beforeAll(async () => {
+    guest = await Guest.boot('desktop', {
+        name: 'completions',
+        install: await installedSystem(),
+        files: definitionFiles({name: 'podman', url}, {name: 'jq', url, enabled: true}),
+    });
+});
+afterAll(() => guest?.kill());
+
+/** Types into an interactive shell until what is waited for shows. */
+async function typed(shell: readonly string[], lines: readonly string[], shows: RegExp) {
+    const terminal = guest.startTerminal(shell, {user: 'alice'});
+    for (const line of lines) {
+        terminal.type(line);
+        await sleep(1500);
+    }
+    await terminal.waitFor(shows);
+    await terminal.close();
+}
+
+describe('bash', () => {
+    const offered = async (...words: string[]) => {
+        const script = `
+            source /usr/share/bash-completion/bash_completion
+            source /usr/share/bash-completion/completions/snowctl
+            COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+            _snowctl 2>/dev/null
+            printf '%s\\n' "\${COMPREPLY[@]}"`;
+        const out = await guest.check(['bash', '-c', script, 'bash', 'snowctl', ...words], {
+            user: 'alice',
+        });
+        return out.split('\n').filter(Boolean);
+    };
+
+    test('offers the commands', async () => {
+        expect(await offered('')).toEqual(expect.arrayContaining(['features', 'jobs', 'doctor']));
+        expect(await offered('features', 'en')).toEqual(['enable']);
+    });
+
+    test('offers the features that are off to enable, and those that are on to disable', async () => {
+        expect(await offered('features', 'enable', '')).toEqual(['podman']);
+        expect(await offered('features', 'disable', '')).toEqual(['jq']);
+        expect((await offered('features', 'show', '')).sort()).toEqual(['jq', 'podman']);
+    });
+
+    test('completes a line that somebody types', async () => {
+        const load = 'source /usr/share/bash-completion/bash_completion\n';
+        await typed(
+            ['bash', '--norc', '-i'],
+            [load, 'snowctl feat\t', 'ena\t', 'pod\t'],
+            /features enable podman/,
+        );
+    });
+});
+
+test('zsh completes a line that somebody types', async () => {
+    const load = 'PS1="> "; unsetopt zle_bracketed_paste; autoload -U compinit; compinit -u\n';
+    await typed(['zsh', '-f', '-i'], [load, 'snowctl feat\t', 'ena\t', 'pod\t'], /podman/);
+});
+
+test('fish offers commands and features', async () => {
+    const offered = async (line: string) => {
+        const out = await guest.check(['fish', '-c', `complete --do-complete '${line}'`], {
+            user: 'alice',
+        });
+        return out
+            .split('\n')
+            .filter(Boolean)
+            .map(entry => entry.split('\t')[0]);
+    };
+    expect(await offered('snowctl ')).toEqual(
+        expect.arrayContaining(['features', 'jobs', 'doctor']),
+    );
+    expect(await offered('snowctl features dis')).toEqual(['disable']);
+    expect(await offered('snowctl features enable ')).toContain('podman');
+    expect(await offered('snowctl features enable ')).not.toContain('jq');
+});
+
+test('the manual page is found and names every command', async () => {
+    const page = await guest.check(['sh', '-c', 'MANWIDTH=100 man snowctl | col -b'], {
+        user: 'alice',
+    });
+    for (const words of ['features enable', 'features rollback', 'EXIT STATUS', '--json', 'doctor'])
+        expect(page).toContain(words);
+});
