@@ -102,7 +102,7 @@ export function incompatibility(
 
 /**
  * The extension-release file of an image (squashfs, erofs, ext4 or a partitioned one), read by
- * systemd-dissect(1) or else the file system's own tool. The image's signature was verified before.
+ * the file system's own tool or else systemd-dissect(1). The image's signature was verified before.
  *
  * @param path of the image, whatever its name
  * @param name of the extension
@@ -141,9 +141,11 @@ async function readers(host: Host, image: string, inside: string): Promise<reado
     const start = await host.files.readStart(image.slice(host.root.length), 1028);
     const isSquashfs = start?.subarray(0, 4).toString('latin1') === 'hsqs';
     const isErofs = start?.length === 1028 && start.readUInt32LE(1024) === 0xe0f5e1e2;
-    const candidates: Command[] = [['systemd-dissect', '--copy-from', image, `/${inside}`, '-']];
+    // The file system's own tool needs neither a mount nor a unit of its own, and a tenth of the time.
+    const candidates: Command[] = [];
     if (isSquashfs) candidates.push(['unsquashfs', '-cat', image, inside]);
     if (isErofs) candidates.push(['dump.erofs', '--cat', `--path=/${inside}`, image]);
+    candidates.push(['systemd-dissect', '--copy-from', image, `/${inside}`, '-']);
     const installed = await Promise.all(
         candidates.map(([program]) => host.programs.isInstalled(program)),
     );
