@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+import {setMaxListeners} from 'node:events';
+
 import {JobInterface, type JobProperties} from '../generated/dbus.ts';
 import type {BusConnection, Variant} from '../host/dbus.ts';
 import type {Domain, JobSpec, Results} from '../host/domain.ts';
@@ -66,6 +68,8 @@ export class Jobs {
             ended: Promise.resolve(),
             isFinished: false,
         };
+        // Every request and program of a job listens; Node would take more than ten for a leak.
+        setMaxListeners(0, job.abort.signal);
         this.#jobs.set(job.path, job);
         const properties: JobProperties = {
             Operation: spec.operation,
