@@ -22,13 +22,15 @@ afterAll(() => guest?.kill());
 
 /** Types into an interactive shell until what is waited for shows. */
 async function typed(shell: readonly string[], lines: readonly string[], shows: RegExp) {
-    const terminal = guest.startTerminal(shell, {user: 'alice'});
+    const terminal = guest.startTerminal(shell, {user: 'alice', timeout: 20_000});
     for (const line of lines) {
         terminal.type(line);
         await sleep(1500);
     }
     await terminal.waitFor(shows);
-    await terminal.close();
+    // Ctrl-U takes back what is typed.
+    terminal.type('\u0015exit\n');
+    await terminal.exit;
 }
 
 describe('bash', () => {
