@@ -242,7 +242,7 @@ it(
                         }
                     },
                 ),
-                {numRuns: 20, interruptAfterTimeLimit: Math.max(1, end - performance.now())},
+                {numRuns: 10},
             );
         }
         await call(bus, ROOT, `${DBUS}.Peer.Ping`);

@@ -45,7 +45,15 @@ export async function startPrivateBus({
     const config = join(directory, 'bus.conf');
     await writeFile(config, configuration(socket, service ? directory : null, isLax));
     const daemon = startProgram(
-        ['dbus-daemon', `--config-file=${config}`, '--nofork', '--print-address'],
+        // Killed along with a test run that is killed; snowd and polkitd follow their bus.
+        [
+            'setpriv',
+            '--pdeathsig=KILL',
+            'dbus-daemon',
+            `--config-file=${config}`,
+            '--nofork',
+            '--print-address',
+        ],
         {env: {...process.env, DBUS_SYSTEM_BUS_ADDRESS: `unix:path=${socket}`}},
     );
     await daemon.waitForLine(/^unix:/);
