@@ -152,6 +152,9 @@ async function writeIfChanged(path, text) {
 }
 
 async function buildPrograms() {
+    // The project's own package.json would make ES modules of them.
+    await mkdir('dist', {recursive: true});
+    await writeFile('dist/package.json', '{"type": "commonjs"}\n');
     for (const name of ['snowd', 'snowctl']) {
         await build({
             entryPoints: [`helper/src/main/${name}.ts`],
@@ -241,6 +244,7 @@ async function buildLab() {
             bench: 'bench/bench.ts',
         },
         outdir: 'dist/lab',
+        outExtension: {'.js': '.mjs'},
         bundle: true,
         platform: 'node',
         target: 'node20',

@@ -296,7 +296,7 @@ describe('root', () => {
             for (const user of ['root', 'alice']) {
                 const {exitCode, stderr} = await snow.snowctl('features enable figlet', {user});
                 expect([user, exitCode]).toEqual([user, NOT_AUTHORIZED]);
-                expect(stderr).toContain('polkit cannot be asked, so nobody is authorised');
+                expect(stderr).toContain('polkit cannot be asked, so nobody is authorized');
             }
             expect(await snow.snapshot()).toBe(before);
         } finally {

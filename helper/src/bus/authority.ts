@@ -42,7 +42,7 @@ export class Authority {
         } catch (error) {
             if (error instanceof SnowError) throw error;
             logError(`polkit did not answer about ${question.action}`, error);
-            throw new SnowError('NotAuthorized', 'polkit cannot be asked, so nobody is authorised');
+            throw new SnowError('NotAuthorized', 'polkit cannot be asked, so nobody is authorized');
         }
         if (result.isAuthorized) return;
         if (result.details['polkit.dismissed'] !== undefined)
@@ -54,7 +54,7 @@ export class Authority {
                     ? 'Authentication is required, but there is no agent that could ask for it'
                     : 'Authentication is required, but the caller does not want to be asked',
             );
-        throw new SnowError('NotAuthorized', `polkit does not authorise ${question.action}`);
+        throw new SnowError('NotAuthorized', `polkit does not authorize ${question.action}`);
     }
 
     async #check(question: Question): Promise<CheckResult> {

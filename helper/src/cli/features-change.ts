@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What changes the machine: by the service, or for an image tree in this process.
 
-import {planDisable, planEnable, planRollback, planUpdate} from '../features/operations.ts';
+import {planDisable, planEnable, planRollback, planUpdate} from '../features/planning.ts';
 import {describePlan, type Plan} from '../features/plan.ts';
 import {type FeatureState, readFeatures} from '../features/state.ts';
 import {type ErrorCode, SnowError} from '../host/error.ts';

@@ -17,3 +17,6 @@ export async function mapBounded<Item, Result>(
     await Promise.all(Array.from({length: Math.min(limit, items.length)}, work));
     return results;
 }
+
+/** Manifests that are fetched at the same time. */
+export const MAX_REQUESTS = 16;

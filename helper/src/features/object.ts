@@ -15,7 +15,7 @@ import {
     update,
 } from './operations.ts';
 import {type FeatureState, readFeatures, readSummary} from './state.ts';
-import {readInterrupted} from './transaction.ts';
+import {STATE_DIRECTORY, readInterrupted} from './transaction.ts';
 import {isVersion} from './versions.ts';
 
 const ROOT = 'Features';
@@ -67,7 +67,10 @@ function escapeLabel(label: string): string {
 /** A process that was killed may have left something: the first look at the features sets it right. */
 async function recoverIfInterrupted(host: Host): Promise<void> {
     try {
-        if (await readInterrupted(host)) await recover(host);
+        const names = await host.files.list(STATE_DIRECTORY);
+        // Killed before its journal was whole, it had changed nothing, and left but that.
+        const isUnfinished = names.some(name => name.startsWith('.#'));
+        if (isUnfinished || (await readInterrupted(host))) await recover(host);
     } catch (error) {
         // Somebody else is at it, or it cannot be done: then it shows as a Problem.
         if (!(error instanceof SnowError)) throw error;

@@ -127,7 +127,7 @@ export async function availableInstances(
     return chooseInstances(host, transfer, parseManifest(manifestText, {where}).entries);
 }
 
-async function listDirectory(
+export async function listDirectory(
     host: Host,
     transfer: Transfer,
 ): Promise<readonly AvailableInstance[]> {

@@ -9,7 +9,7 @@ import {type CachedManifest, readCachedManifest, readLastCheck} from './manifest
 import type {Definitions, Feature, Transfer} from './model.ts';
 import {UPDATE_TIMER} from './operations.ts';
 import {commonVersions, linkedVersion, usableVersions} from './plan.ts';
-import {availableInstances} from './repository.ts';
+import {availableInstances, listDirectory} from './repository.ts';
 import {readMerged} from './sysext.ts';
 import {type Transaction, readInterrupted} from './transaction.ts';
 
@@ -204,9 +204,12 @@ async function readOffer(
     transfer: Transfer,
     cached: CachedManifest | null,
 ): Promise<{readonly offered: readonly string[]; readonly problem: string}> {
-    if (cached === null || cached.text === '') return {offered: [], problem: ''};
+    const isDirectory = transfer.source.type === 'regular-file';
+    if (!isDirectory && !cached?.text) return {offered: [], problem: ''};
     try {
-        const available = await availableInstances(host, transfer, cached.text);
+        const available = isDirectory
+            ? await listDirectory(host, transfer)
+            : await availableInstances(host, transfer, cached?.text ?? '');
         return {offered: available.map(({version}) => version), problem: ''};
     } catch (error) {
         if (error instanceof SnowError) return {offered: [], problem: error.message};

@@ -15,7 +15,7 @@ const MAX_BUFFER = 4 * 1024 * 1024;
 /** A caller's PATH may lack what root's has. */
 const SEARCH_PATH = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 
-/** What every program gets: its messages are parsed, so they are in English and without colours. */
+/** What every program gets: its messages are parsed, so they are in English and without colors. */
 export const programEnvironment = {
     PATH: SEARCH_PATH.join(':'),
     LC_ALL: 'C.UTF-8',

@@ -4,14 +4,8 @@ import {join} from 'node:path';
 
 import {afterEach, beforeEach, describe, expect, it} from 'vitest';
 
-import {
-    check,
-    disable,
-    enable,
-    planEnable,
-    rollback,
-    update,
-} from '../../../helper/src/features/operations.ts';
+import {check, disable, enable, rollback, update} from '../../../helper/src/features/operations.ts';
+import {planEnable} from '../../../helper/src/features/planning.ts';
 import {describePlan} from '../../../helper/src/features/plan.ts';
 import {readFeatures, readSummary} from '../../../helper/src/features/state.ts';
 import {imageFileName, makeImage} from '../../lab/images.ts';

@@ -190,7 +190,7 @@ describe('a prompt', () => {
     });
 });
 
-describe('authorisation', () => {
+describe('authorization', () => {
     it('follows a rule that says no, even where a password would do', async () => {
         const caller = await startCaller('inactive');
         const outcome = await caller.call('Features', `${FEATURES}.Check`, 'a{sv}', [{}], {
@@ -198,7 +198,7 @@ describe('authorisation', () => {
         });
         expect(errorOf(outcome)).toEqual([
             NOT_AUTHORIZED,
-            'polkit does not authorise org.frostyard.Snow1.features.check',
+            'polkit does not authorize org.frostyard.Snow1.features.check',
         ]);
     });
 
@@ -284,7 +284,7 @@ describe('authorisation', () => {
         });
         await expect(call).rejects.toMatchObject({
             code: 'NotAuthorized',
-            message: 'polkit cannot be asked, so nobody is authorised',
+            message: 'polkit cannot be asked, so nobody is authorized',
         });
         await caller.close();
     });
