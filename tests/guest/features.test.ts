@@ -342,9 +342,7 @@ describe('snowctl', () => {
         await snow.repository.setFault('*', {kind: 'throttle', bytesPerSecond: 5e6});
         const enabling = snow.snowctl('features enable podman');
         const number = await until('it downloads', async () => {
-            const {jobs} = JSON.parse(await snow.ok('jobs --json')) as {
-                jobs: {number: string; state: string; bytesDone: number}[];
-            };
+            const jobs = await snow.jobs();
             return jobs.find(job => job.state === 'running' && job.bytesDone > 1e6)?.number;
         });
         expect(await files(IMAGES)).toEqual([expect.stringMatching(/^\.#snow-control\./)]);

@@ -40,6 +40,13 @@ export interface FeatureSummary {
     readonly problem: string;
 }
 
+/** What `snowctl jobs` says of one. */
+export interface Job {
+    readonly number: string;
+    readonly state: string;
+    readonly bytesDone: number;
+}
+
 /** A guest with Snow Control, an extension repository on its loopback, and the key that it is signed with. */
 export class SnowGuest implements AsyncDisposable {
     private constructor(
@@ -88,6 +95,11 @@ export class SnowGuest implements AsyncDisposable {
         const text = await this.ok('features list --json');
         const {features} = JSON.parse(text) as {features: readonly FeatureSummary[]};
         return new Map(features.map(feature => [feature.id, feature]));
+    }
+
+    async jobs(): Promise<readonly Job[]> {
+        const {jobs} = JSON.parse(await this.ok('jobs --json')) as {jobs: readonly Job[]};
+        return jobs;
     }
 
     async feature(id: string): Promise<FeatureSummary> {
