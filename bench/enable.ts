@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-import {interleave, secondsOf} from './measure.ts';
+import {interleave, median, secondsOf} from './measure.ts';
 import {type Row, comparedToFloor} from './row.ts';
 import type {Subject} from './subject.ts';
 
@@ -20,7 +20,7 @@ export async function benchEnable(desktop: Subject, peer: Subject): Promise<read
         // Whoever opened the menu has started it, and read the state of the features.
         await subject.guest.check(['busctl', 'call', ...getManagedObjects]);
         const seconds = await enable(subject);
-        jobs.get(subject)?.push(await lastJob(subject));
+        jobs.get(subject)?.push(await subject.lastJob());
         return seconds;
     };
     const times = await interleave({
@@ -32,7 +32,7 @@ export async function benchEnable(desktop: Subject, peer: Subject): Promise<read
         peerCold: () => cold(peer),
         peerWarm: () => warm(peer),
     });
-    const job = (subject: Subject) => middle(jobs.get(subject) ?? []);
+    const job = (subject: Subject) => median(jobs.get(subject) ?? []);
     const floors = {desktop: times.floor, peer: times.peerFloor};
     const peers = {'systemd-sysupdate update': times.sysupdate};
     const row = (name: string, ours: number, at: 'desktop' | 'peer') =>
@@ -92,16 +92,4 @@ async function sysupdate(subject: Subject): Promise<number> {
         `printf '[Feature]\\nEnabled=true\\n' >/etc/sysupdate.big.d/big.feature.d/50-on.conf`,
     );
     return secondsOf(guest, '/usr/lib/systemd/systemd-sysupdate --component=big update');
-}
-
-/** Seconds that snowd says its last job took. */
-async function lastJob({guest}: Subject): Promise<number> {
-    const lines = (await guest.journal('snowd.service')).matchAll(
-        /features\.enable big for uid 0: done in ([\d.]+) s/g,
-    );
-    return Number([...lines].at(-1)?.[1]);
-}
-
-function middle(values: readonly number[]): number {
-    return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
 }

@@ -62,6 +62,8 @@ export interface Subject extends AsyncDisposable {
     readonly repository: Repository;
     /** Ends snowd, so that the next call starts it. */
     stopService(): Promise<void>;
+    /** Seconds that snowd says its last job took. */
+    lastJob(): Promise<number>;
     /** Takes away all images, and writes all that is to be written. */
     reset(): Promise<void>;
 }
@@ -92,6 +94,10 @@ export async function bootSubject(tree: TreeName, published: Publication): Promi
         guest,
         repository,
         stopService,
+        async lastJob() {
+            const log = await guest.journal('snowd.service');
+            return Number([...log.matchAll(/: done in ([\d.]+) s/g)].at(-1)?.[1]);
+        },
         async reset() {
             await stopService();
             await guest.check(`systemd-sysext unmerge
