@@ -14,12 +14,20 @@ interface ExtensionRecipe {
     readonly versions: readonly string[];
     /** Compressions that are offered beside zst. */
     readonly also?: readonly ('xz' | 'gz' | 'none')[];
+    /** Shell commands for the finished tree in $BUILDROOT. */
+    readonly finalize?: string;
 }
 
 /** podman by its real size, and two small ones. */
 export const extensions: Readonly<Record<string, ExtensionRecipe>> = {
     podman: {packages: ['podman'], versions: ['5.4.0', '5.4.2']},
-    figlet: {packages: ['figlet'], versions: ['1.0', '1.1'], also: ['xz', 'gz', 'none']},
+    figlet: {
+        packages: ['figlet'],
+        versions: ['1.0', '1.1'],
+        also: ['xz', 'gz', 'none'],
+        // Debian's link leads through /etc/alternatives, which no extension can bring.
+        finalize: 'ln -sf figlet-figlet "$BUILDROOT/usr/bin/figlet"',
+    },
     jq: {packages: ['jq'], versions: ['1.7', '1.8~rc1']},
 };
 
@@ -49,15 +57,22 @@ interface Build {
     readonly version: string;
     readonly packages: readonly string[];
     readonly also: readonly string[];
-    /** Of the system that the extension says it is for; default: the desktop's own. */
-    readonly versionId?: string;
+    /** Shell commands for the finished tree in $BUILDROOT. */
+    readonly finalize?: string;
 }
 
 const builds: readonly Build[] = [
-    ...Object.entries(extensions).flatMap(([name, {packages, versions, also = []}]) =>
-        versions.map(version => ({name, version, packages, also})),
+    ...Object.entries(extensions).flatMap(([name, {versions, also = [], ...recipe}]) =>
+        versions.map(version => ({...recipe, name, version, also})),
     ),
-    {name: 'tomorrow', version: '1.0', packages: ['figlet'], also: [], versionId: '99'},
+    {
+        name: 'tomorrow',
+        version: '1.0',
+        packages: ['figlet'],
+        also: [],
+        finalize:
+            'sed -i "s/^VERSION_ID=.*/VERSION_ID=99/" "$BUILDROOT"/usr/lib/extension-release.d/*',
+    },
 ];
 
 const script = `
@@ -93,7 +108,7 @@ async function buildImage(
 
 /** What mkosi reads, by path. */
 function imageFiles(build: Build): Readonly<Record<string, string>> {
-    const {name, version, versionId} = build;
+    const {name, version, finalize} = build;
     return {
         'mkosi.conf': mkosiConfiguration(build),
         // Without this file mkosi adds the archive of debug symbols, which not every mirror has.
@@ -105,11 +120,9 @@ Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
 `,
         // What tells two versions apart for a person.
         [`mkosi.extra/usr/share/snow-lab/${name}.version`]: `${version}\n`,
-        ...(versionId && {
-            'mkosi.finalize': `#!/bin/sh
-exec sed -i 's/^VERSION_ID=.*/VERSION_ID=${versionId}/' "$BUILDROOT"/usr/lib/extension-release.d/*
+        'mkosi.finalize': `#!/bin/sh -e
+${finalize ?? ':'}
 `,
-        }),
     };
 }
 

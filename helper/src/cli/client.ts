@@ -26,6 +26,8 @@ export interface ClientOptions {
     readonly mayAskPassword: boolean;
     /** Whether there is a terminal to ask on. */
     readonly hasTerminal: boolean;
+    /** Whether it is going to be needed, and so may start at once. */
+    readonly startsService?: boolean;
 }
 
 /** A job as the service describes it. */
@@ -46,10 +48,26 @@ export interface JobState {
 /** Connects to the system bus. Throws SnowError. */
 export async function connectToService(options: ClientOptions): Promise<ServiceClient> {
     try {
-        return new ServiceClient(await connectToSystemBus(), options);
+        const bus = await connectToSystemBus();
+        if (options.startsService) startService(bus);
+        return new ServiceClient(bus, options);
     } catch (error) {
         throw serviceError(error);
     }
+}
+
+/** Has the bus start the service while this process still reads what it is going to ask. */
+function startService(bus: BusConnection): void {
+    bus.call({
+        destination: 'org.freedesktop.DBus',
+        path: '/org/freedesktop/DBus',
+        interface: 'org.freedesktop.DBus',
+        member: 'StartServiceByName',
+        signature: 'su',
+        body: [BUS_NAME, 0],
+    }).catch(() => {
+        // The first call to the service will say why it cannot be started.
+    });
 }
 
 /** The service over the bus, started by the bus when it is needed. */

@@ -33,31 +33,35 @@ const repositoryErrors: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 export const enableFeatures: CommandAction = async (context, names) => {
-    const ids = await findIds(context, names);
     const {isMerging: merge, isDryRun} = context.settings;
-    if (isDryRun)
+    if (isDryRun) {
+        const ids = await findIds(context, names);
         return showPlans(context, signal =>
             inTurn(ids, id => planEnable(context.host, id, {merge}, signal)),
         );
-    return make(
-        context,
-        ids.map(id => enableChange(id, context.settings)),
-    );
+    }
+    return make(context, async () => {
+        const ids = await findIds(context, names);
+        return ids.map(id => enableChange(id, context.settings));
+    });
 };
 
 export const disableFeatures: CommandAction = async (context, names) => {
-    const ids = await findIds(context, names);
-    if (context.settings.isDryRun)
+    if (context.settings.isDryRun) {
+        const ids = await findIds(context, names);
         return showPlans(context, () => inTurn(ids, id => planDisable(context.host, id)));
-    return make(context, ids.map(disableChange));
+    }
+    return make(context, async () => (await findIds(context, names)).map(disableChange));
 };
 
 export const updateFeatures: CommandAction = async (context, names) => {
     const {settings, host} = context;
-    const ids = await findIds(context, names, ({id, Enabled}) => {
-        if (!Enabled) throw new SnowError('WrongState', `${id} is not enabled`);
-    });
-    if (settings.isDryRun)
+    const find = (): Promise<readonly string[]> =>
+        findIds(context, names, ({id, Enabled}) => {
+            if (!Enabled) throw new SnowError('WrongState', `${id} is not enabled`);
+        });
+    if (settings.isDryRun) {
+        const ids = await find();
         return showPlans(context, async signal => {
             const options = {merge: settings.isMerging, automatic: settings.isAutomatic};
             const wanted = ids.length === 0 ? null : ids;
@@ -65,21 +69,27 @@ export const updateFeatures: CommandAction = async (context, names) => {
             for (const failure of failures.values()) throw failure;
             return [plan];
         });
-    if (ids.length === 0) return make(context, [updateAllChange(settings)]);
-    return make(
-        context,
-        ids.map(id => updateChange(id, settings)),
-    );
+    }
+    return make(context, async () => {
+        const ids = await find();
+        return ids.length === 0
+            ? [updateAllChange(settings)]
+            : ids.map(id => updateChange(id, settings));
+    });
 };
 
 export const rollBackFeature: CommandAction = async (context, [name = '', version = '']) => {
-    const [id = ''] = await findIds(context, [name]);
     const {isMerging: merge, isDryRun} = context.settings;
-    if (isDryRun)
+    if (isDryRun) {
+        const [id = ''] = await findIds(context, [name]);
         return showPlans(context, async () => [
             await planRollback(context.host, id, version, {merge}),
         ]);
-    return make(context, [rollbackChange(id, version, context.settings)]);
+    }
+    return make(context, async () => {
+        const [id = ''] = await findIds(context, [name]);
+        return [rollbackChange(id, version, context.settings)];
+    });
 };
 
 export const checkFeatures: CommandAction = async context => {
@@ -91,10 +101,14 @@ export const checkFeatures: CommandAction = async context => {
     const updatesText = (states: readonly FeatureState[]): string =>
         states.length === 0 ? '' : listText(states, output.style);
     try {
-        return await make(context, [checkChange()], async () => {
-            const {document, states} = await readUpdates();
-            output.result(document, () => updatesText(states) || 'Everything is up to date.\n');
-        });
+        return await make(
+            context,
+            () => Promise.resolve([checkChange()]),
+            async () => {
+                const {document, states} = await readUpdates();
+                output.result(document, () => updatesText(states) || 'Everything is up to date.\n');
+            },
+        );
     } catch (error) {
         if (!(error instanceof SnowError) || !repositoryErrors.has(error.code)) throw error;
         // One repository that is away does not hide what the others have.
@@ -107,13 +121,17 @@ export const checkFeatures: CommandAction = async context => {
 export const switchAutomatic: CommandAction = async (context, [word]) => {
     if (word === 'status') return showAutomatic(context, []);
     const isOn = word === 'on';
-    return make(context, [automaticChange(isOn)], () => {
-        context.output.result(
-            {automatic: isOn},
-            () => `Automatic updates are ${isOn ? 'on' : 'off'}.\n`,
-        );
-        return Promise.resolve();
-    });
+    return make(
+        context,
+        () => Promise.resolve([automaticChange(isOn)]),
+        () => {
+            context.output.result(
+                {automatic: isOn},
+                () => `Automatic updates are ${isOn ? 'on' : 'off'}.\n`,
+            );
+            return Promise.resolve();
+        },
+    );
 };
 
 /** All names are looked at before anything is done. Throws SnowError NotFound, and what check throws. */
@@ -132,13 +150,23 @@ async function findIds(
 /** Makes changes one after the other, and tells how it went. */
 async function make(
     context: Context,
-    changes: readonly Change[],
+    findChanges: () => Promise<readonly Change[]>,
     tell: (outcomes: readonly Outcome[]) => Promise<void> = outcomes =>
         tellOutcomes(context, outcomes),
 ): Promise<number> {
     const {output, settings} = context;
     const outcomes: Outcome[] = [];
-    await using runner = await runnerFor(context);
+    // The service may start meanwhile; what is wrong with the names is said first.
+    const connecting = runnerFor(context);
+    connecting.catch(() => undefined);
+    const changes = await findChanges().catch(async (error: unknown) => {
+        await connecting.then(
+            runner => runner[Symbol.asyncDispose](),
+            () => undefined,
+        );
+        throw error;
+    });
+    await using runner = await connecting;
     for (const change of changes) {
         try {
             const outcome = await run(context, runner, change);
@@ -194,7 +222,11 @@ async function runnerFor({host, settings, canAskOnTerminal}: Context): Promise<R
     }
     const {connectToService} = await import('./client.ts');
     const {mayAskPassword} = settings;
-    return connectToService({mayAskPassword, hasTerminal: canAskOnTerminal});
+    return connectToService({
+        mayAskPassword,
+        hasTerminal: canAskOnTerminal,
+        startsService: true,
+    });
 }
 
 function tellOutcomes(context: Context, outcomes: readonly Outcome[]): Promise<void> {

@@ -33,6 +33,8 @@ export function featuresDomain(host: Host): Domain {
                 objects.set(featurePath(feature.id), {
                     [FeatureInterface.name]: properties(feature),
                 });
+            // Who looks may turn something on next; first the answer goes out.
+            setImmediate(() => host.http.warmUp());
             return objects;
         },
         async prepare(path, interfaceName, method, args, options) {

@@ -145,6 +145,8 @@ export interface Http {
     /** What Content-Length says, without the body; null when it says nothing. */
     size(url: string, options?: {readonly signal?: AbortSignal}): Promise<number | null>;
     readBytes(url: string, options: HttpOptions): Promise<Buffer>;
+    /** Loads what fetching needs, for a caller who may want to fetch soon. */
+    warmUp(): void;
     close(): Promise<void>;
 }
 

@@ -175,6 +175,11 @@ export function localHttp(limits: HttpLimits = httpLimits): Http {
             }
             return Buffer.concat(chunks);
         },
+        warmUp() {
+            client().catch(() => {
+                // Whoever fetches is told.
+            });
+        },
         async close() {
             if (loaded) await (await loaded).agent.destroy();
             loaded = undefined;
