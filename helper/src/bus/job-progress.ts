@@ -10,7 +10,7 @@ export type ProgressProperties = Pick<
     'Step' | 'Progress' | 'BytesDone' | 'BytesTotal'
 >;
 
-/** What a job says of itself, thinned out; the fraction never goes backwards. */
+/** What a job says of itself: every step, its bytes thinned out; the fraction never goes backwards. */
 export class JobProgress implements Progress {
     readonly #report: (changed: Partial<ProgressProperties>) => void;
     #now: ProgressProperties = {Step: '', Progress: -1, BytesDone: 0, BytesTotal: 0};
@@ -22,7 +22,10 @@ export class JobProgress implements Progress {
         this.#report = report;
     }
 
+    /** A step is never held back: whoever reads along misses none, however quick it is. */
     step(text: string): void {
+        if (this.#timer) clearTimeout(this.#timer);
+        this.#timer = null;
         this.#change({Step: text});
     }
 

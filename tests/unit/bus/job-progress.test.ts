@@ -27,6 +27,18 @@ describe('the progress of a job', () => {
         expect(reports).toHaveLength(2);
     });
 
+    it('tells every step at once, with the bytes that were held back', () => {
+        progress.step('Preparing');
+        progress.step('Downloading');
+        progress.bytes(1, 4);
+        progress.step('Merging');
+        expect(reports).toEqual([
+            {Step: 'Preparing'},
+            {Step: 'Downloading'},
+            {Step: 'Merging', BytesDone: 1, BytesTotal: 4, Progress: 0.25},
+        ]);
+    });
+
     it('never goes backwards, nor beyond the end', () => {
         for (const [done, total] of [
             [50, 100],
