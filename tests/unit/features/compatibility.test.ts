@@ -66,8 +66,9 @@ describe('in a tree', () => {
     });
     afterEach(() => rm(root, {recursive: true, force: true}));
 
-    it.each(['squashfs', 'erofs'] as const)('looks into a %s of any name', async format => {
-        const [path = ''] = await makeImage(root, {name: 'hello', version: '1', format}, ['raw']);
+    // The guests' extensions are erofs, which Debian 12 can look into as root only.
+    it('looks into an image of any name', async () => {
+        const [path = ''] = await makeImage(root, {name: 'hello', version: '1'}, ['raw']);
         const host = localHost(root);
         const image = path.slice(root.length);
         expect(await readExtensionRelease(host, image, 'hello')).toMatchObject({ID: 'debian'});
