@@ -15,7 +15,7 @@ node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.ex
     fail "Node.js $(node --version) is older than 20.19"
 
 missing=
-for package in mmdebstrap systemd-container dbus polkitd util-linux zstd xz-utils bzip2 openssl gpg gpg-agent gpgv \
+for package in mmdebstrap systemd-container dbus polkitd util-linux zstd xz-utils bzip2 openssl gpg gpg-agent gpgv sqv \
     squashfs-tools erofs-utils curl libglib2.0-bin libglib2.0-dev-bin debian-archive-keyring procps uidmap; do
     dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing="$missing $package"
 done
