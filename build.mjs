@@ -27,6 +27,7 @@ const tsTypes = {
     ao: 'readonly string[]',
     '(ss)': 'readonly [string, string]',
     'a{sv}': 'Readonly<Record<string, unknown>>',
+    'aa{sv}': 'readonly Readonly<Record<string, unknown>>[]',
 };
 
 await generateInterfaces();
@@ -137,7 +138,8 @@ function interfaceType(short, methods, properties) {
         .filter(m => m.options)
         .map(m => {
             const keys = Object.entries(m.options).map(
-                ([key, type]) => `    readonly ${key}?: ${tsType(type)};`,
+                ([key, type]) =>
+                    `    readonly ${JSON.stringify(key).replaceAll('"', "'")}?: ${tsType(type)};`,
             );
             return `export interface ${short}${m.name}Options {\n${keys.join('\n')}\n}\n`;
         });

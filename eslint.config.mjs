@@ -4,9 +4,10 @@ import tseslint from 'typescript-eslint';
 
 /** Imports point one way, main -> bus, cli -> domain -> host: what each folder must not import. */
 const forbidden = {
-    'helper/src/host': ['bus', 'cli', 'features', 'main'],
-    'helper/src/features': ['bus', 'cli', 'main'],
-    'helper/src/bus': ['cli', 'features', 'main'],
+    'helper/src/host': ['bus', 'cli', 'features', 'image', 'main'],
+    'helper/src/features': ['bus', 'cli', 'image', 'main'],
+    'helper/src/image': ['bus', 'cli', 'features', 'main'],
+    'helper/src/bus': ['cli', 'features', 'image', 'main'],
     'helper/src/cli': ['bus', 'main'],
     'helper/src/main': [],
     'extension/src': ['helper'],

@@ -45,6 +45,10 @@ const files = [
         'share/dbus-1/interfaces/org.frostyard.Snow1.Feature.xml',
     ],
     [
+        'interfaces/org.frostyard.Snow1.Image.xml',
+        'share/dbus-1/interfaces/org.frostyard.Snow1.Image.xml',
+    ],
+    [
         'interfaces/org.frostyard.Snow1.Job.xml',
         'share/dbus-1/interfaces/org.frostyard.Snow1.Job.xml',
     ],

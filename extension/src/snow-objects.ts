@@ -54,9 +54,14 @@ const NO_JOB: JobProperties = {
     Error: ['', ''],
 };
 
-const NO_FEATURES: FeaturesProperties = {LastCheck: 0, Automatic: false, Problem: ''};
+const NO_FEATURES: FeaturesProperties = {
+    LastCheck: 0,
+    Automatic: false,
+    RestartNeeded: false,
+    Problem: '',
+};
 
-const NO_MANAGER: ManagerProperties = {Version: ''};
+const NO_MANAGER: ManagerProperties = {Version: '', ImageDriver: ''};
 
 /** What a job is said to have failed with whose service went away. */
 export const VANISHED = 'org.frostyard.Snow1.Error.Vanished';

@@ -164,7 +164,7 @@ export class Jobs {
             if (!this.#tree.isKnown(domain)) await this.#tree.refresh(domain);
             const run = (): Promise<Results> => {
                 if (abort.signal.aborted) throw new SnowError('Cancelled', 'Cancelled');
-                return spec.run(progress, abort.signal);
+                return spec.run(progress, abort.signal, job.uid);
             };
             const results = await (spec.isWriter ? run() : this.#runAfterReaders(job, run));
             return {state: 'done', error: NO_ERROR, results: resultsToWire(results)};

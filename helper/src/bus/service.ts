@@ -55,7 +55,7 @@ export class Service {
             });
         });
         const tree = new ObjectTree(bus, options.domains);
-        const properties: ManagerProperties = {Version: options.version};
+        const properties: ManagerProperties = {Version: options.version, ImageDriver: ''};
         tree.add(ROOT, {[ManagerInterface.name]: {...properties}});
         this.#jobs = new Jobs(bus, tree, this.#activity);
         this.#dispatcher = new Dispatcher({

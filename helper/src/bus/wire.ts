@@ -24,6 +24,10 @@ export function toWire(signature: string, value: unknown): unknown {
             return list(value).map(item => toWire('s', item));
         case '(ss)':
             return list(value).map(item => toWire('s', item));
+        case 'a{sv}':
+            return resultsToWire(dictionary(value));
+        case 'aa{sv}':
+            return list(value).map(item => resultsToWire(dictionary(item)));
         default:
             throw new TypeError(`No values of type ${signature} are sent`);
     }
@@ -33,7 +37,7 @@ export function toVariant(signature: string, value: unknown): Variant {
     return new Variant(signature, toWire(signature, value));
 }
 
-/** The results of a job as a{sv}. */
+/** Plain values by key, as the results of a job are, as a{sv}. */
 export function resultsToWire(results: Results): Record<string, Variant> {
     const entries = Object.entries(results).map(([key, value]) => [
         key,
@@ -62,4 +66,10 @@ function finite(value: unknown): number {
 function list(value: unknown): readonly unknown[] {
     if (Array.isArray(value)) return value;
     throw new TypeError(`A ${typeof value} stands where a list is sent`);
+}
+
+function dictionary(value: unknown): Results {
+    if (typeof value === 'object' && value !== null && !Array.isArray(value))
+        return value as Results;
+    throw new TypeError(`A ${typeof value} stands where a dictionary is sent`);
 }

@@ -2,7 +2,7 @@
 // What people and programs are shown of a feature.
 
 import type {FeatureState, ImageSummary, TransferSummary} from '../features/state.ts';
-import {compareVersions} from '../features/versions.ts';
+import {compareVersions} from '../host/versions.ts';
 import {fields, table, type TableStyle} from './table.ts';
 import {byteText} from './units.ts';
 

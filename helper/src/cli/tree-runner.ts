@@ -12,7 +12,7 @@ export function treeRunner(host: Host): Runner {
             const controller = new AbortController();
             return {
                 number: null,
-                follow: progress => job.run(progress, controller.signal),
+                follow: progress => job.run(progress, controller.signal, process.getuid?.() ?? 0),
                 cancel: () => Promise.resolve(controller.abort()),
             };
         },

@@ -2,7 +2,7 @@
 // sysupdate.features(5) and sysupdate.components(5).
 
 import type {ComponentFiles, DefinitionFile} from './definition-files.ts';
-import type {IniKeys} from './ini.ts';
+import type {IniKeys} from '../host/ini.ts';
 import type {MachineFacts} from './machine-facts.ts';
 import type {Component, Feature} from './model.ts';
 import {type Setting, Settings} from './settings.ts';

@@ -2,13 +2,8 @@
 import type {Progress} from '../host/domain.ts';
 import {SnowError} from '../host/error.ts';
 import type {Host, PendingFile, SizedStream} from '../host/host.ts';
-import {
-    incompatibility,
-    machineArchitecture,
-    readExtensionRelease,
-    readOsRelease,
-    readStagedOsRelease,
-} from './compatibility.ts';
+import {machineArchitecture, readOsRelease} from '../host/os-release.ts';
+import {incompatibility, readExtensionRelease, readStagedOsRelease} from './compatibility.ts';
 import type {Fetch} from './plan.ts';
 import {openSource} from './repository.ts';
 

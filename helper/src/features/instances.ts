@@ -5,7 +5,7 @@ import type {Host} from '../host/host.ts';
 import type {InstalledInstance, Transfer} from './model.ts';
 import {formatPattern, imageTargetPattern, matchPatterns} from './patterns.ts';
 import {LINK_DIRECTORY, type Merged, isSearched, mergedImage} from './sysext.ts';
-import {compareVersions} from './versions.ts';
+import {compareVersions} from '../host/versions.ts';
 
 /** What a transfer has on disk, as it is now. */
 export interface TransferState {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import type {Host} from '../host/host.ts';
-import {machineArchitecture, parseRelease, type Release} from './compatibility.ts';
+import {machineArchitecture, parseRelease, type Release} from '../host/os-release.ts';
 
 /** What the specifiers of sysupdate.d(5) stand for. null: this machine, or offline tree, does not say. */
 export interface MachineFacts {

@@ -2,7 +2,7 @@
 // SHA256SUMS, as sha256sum(1) writes it and sysupdate.d(5) uses it.
 
 import {SnowError} from '../host/error.ts';
-import {excerpt} from './ini.ts';
+import {excerpt} from '../host/ini.ts';
 import {isPlainName} from './patterns.ts';
 
 export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;

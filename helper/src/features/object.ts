@@ -14,9 +14,9 @@ import {
     setAutomatic,
     update,
 } from './operations.ts';
-import {type FeatureState, readFeatures, readSummary} from './state.ts';
+import {type FeatureState, needsRestart, readFeatures, readSummary} from './state.ts';
 import {STATE_DIRECTORY, readInterrupted} from './transaction.ts';
-import {isVersion} from './versions.ts';
+import {isVersion} from '../host/versions.ts';
 
 const ROOT = 'Features';
 
@@ -28,7 +28,12 @@ export function featuresDomain(host: Host): Domain {
             await recoverIfInterrupted(host);
             const [summary, features] = await Promise.all([readSummary(host), readFeatures(host)]);
             const objects = new Map<string, ObjectSnapshot>();
-            objects.set(ROOT, {[FeaturesInterface.name]: {...summary}});
+            objects.set(ROOT, {
+                [FeaturesInterface.name]: {
+                    ...summary,
+                    RestartNeeded: features.some(needsRestart),
+                },
+            });
             for (const feature of features)
                 objects.set(featurePath(feature.id), {
                     [FeatureInterface.name]: properties(feature),

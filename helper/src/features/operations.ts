@@ -22,7 +22,7 @@ import {
 import {Repositories} from './repository.ts';
 import {readMerged} from './sysext.ts';
 import {recoverTransaction} from './transaction.ts';
-import {compareVersions} from './versions.ts';
+import {compareVersions} from '../host/versions.ts';
 
 export type {MergeOptions, OperationResult, UpdateOptions};
 

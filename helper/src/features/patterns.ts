@@ -3,7 +3,7 @@
 
 import {SnowError} from '../host/error.ts';
 import type {Compression} from '../host/host.ts';
-import {isVersion} from './versions.ts';
+import {isVersion} from '../host/versions.ts';
 
 /** The letter after the `@`. */
 export type PatternField = 'v' | 'u' | 'f' | 'a' | 'g' | 'r' | 't' | 'm' | 's' | 'd' | 'l' | 'h';

@@ -6,7 +6,7 @@ import {type TransferState, imagePath, linkTarget} from './instances.ts';
 import type {AvailableInstance, Feature, InstalledInstance, Transfer} from './model.ts';
 import {sourceAddress} from './repository.ts';
 import {isSearched} from './sysext.ts';
-import {compareVersions} from './versions.ts';
+import {compareVersions} from '../host/versions.ts';
 
 export type Operation = 'enable' | 'disable' | 'update' | 'rollback';
 

@@ -28,7 +28,7 @@ import {
 } from './rolled-back.ts';
 import {planSwitch} from './switch.ts';
 import {readMerged} from './sysext.ts';
-import {compareVersions} from './versions.ts';
+import {compareVersions} from '../host/versions.ts';
 
 export interface MergeOptions {
     /** Make it active at once (the default), and not at the next boot. */

@@ -8,7 +8,7 @@ import {MAX_MANIFEST_BYTES, parseManifest} from './manifest.ts';
 import type {AvailableInstance, Transfer} from './model.ts';
 import {compressionOf, matchPatterns} from './patterns.ts';
 import {verifySignature} from './signature.ts';
-import {compareVersions} from './versions.ts';
+import {compareVersions} from '../host/versions.ts';
 
 const MANIFEST = 'SHA256SUMS';
 const SIGNATURES = ['SHA256SUMS.gpg', 'SHA256SUMS.asc'];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import {SnowError} from '../host/error.ts';
 import type {TextFile} from './definition-files.ts';
-import {type IniKeys, excerpt, parseBoolean, parseIni} from './ini.ts';
+import {type IniKeys, excerpt, parseBoolean, parseIni} from '../host/ini.ts';
 import type {MachineFacts} from './machine-facts.ts';
 import {expandSpecifiers} from './specifiers.ts';
 

@@ -75,8 +75,8 @@ export async function readFeatures(host: Host): Promise<readonly FeatureState[]>
     );
 }
 
-/** The properties of all features together. */
-export async function readSummary(host: Host): Promise<FeaturesProperties> {
+/** The properties of all features together, but for what follows from each of them. */
+export async function readSummary(host: Host): Promise<Omit<FeaturesProperties, 'RestartNeeded'>> {
     const [definitions, lastCheck, automatic, interrupted] = await Promise.all([
         loadDefinitions(host),
         readLastCheck(host),
@@ -88,6 +88,11 @@ export async function readSummary(host: Host): Promise<FeaturesProperties> {
         Automatic: automatic,
         Problem: (typeof interrupted === 'string' ? interrupted : definitions.problems[0]) ?? '',
     };
+}
+
+/** Whether the next boot would merge another version of it than is merged now. */
+export function needsRestart({Enabled, Installed, Active}: FeatureProperties): boolean {
+    return Enabled && Installed !== '' && Installed !== Active;
 }
 
 interface TransferView {

@@ -4,13 +4,13 @@
 import {SnowError} from '../host/error.ts';
 import type {DefinitionFile} from './definition-files.ts';
 import {firstOf} from './feature-definition.ts';
-import {type IniKeys, splitEscapedWords, splitWords} from './ini.ts';
+import {type IniKeys, splitEscapedWords, splitWords} from '../host/ini.ts';
 import {isAddress, isNormalised, withoutSlash} from './locations.ts';
 import type {MachineFacts} from './machine-facts.ts';
 import type {Transfer} from './model.ts';
 import {type Pattern, imageTargetPattern, parsePattern} from './patterns.ts';
 import {type Setting, Settings} from './settings.ts';
-import {isVersion} from './versions.ts';
+import {isVersion} from '../host/versions.ts';
 
 export type TransferDefinition =
     | {readonly kind: 'transfer'; readonly transfer: Transfer}

@@ -20,7 +20,15 @@ export interface JobSpec {
     readonly target: string;
     /** Whether it changes the machine: one such job at a time in a domain. */
     readonly isWriter: boolean;
-    run(progress: Progress, signal: AbortSignal): Promise<Results>;
+    /** @param startedBy uid of the user it is done for */
+    run(progress: Progress, signal: AbortSignal, startedBy: number): Promise<Results>;
+}
+
+/** Work that an earlier process of the service started, and that goes on without it. */
+export interface RunningJob {
+    /** Its run() follows what goes on; aborting it cancels that. */
+    readonly spec: JobSpec;
+    readonly startedBy: number;
 }
 
 /** Properties by interface name, in the JavaScript types of the generated `*Properties`. */
@@ -41,4 +49,41 @@ export interface Domain {
         args: readonly unknown[],
         options: Readonly<Record<string, unknown>>,
     ): Promise<JobSpec>;
+    /** What outlived an earlier process; asked once, when the service starts, so it is quick. */
+    running?(): Promise<readonly RunningJob[]>;
+}
+
+/** An OS image that is on disk, and that the next boot will start. */
+export interface StagedSystem {
+    /** Its os-release(5). */
+    readonly release: Readonly<Record<string, string>>;
+    /** Absolute path of its root directory; null: it is not mounted anywhere. */
+    readonly tree: string | null;
+}
+
+/** What an OS image means for a feature that is enabled. */
+export interface ExtensionOutlook {
+    readonly feature: string;
+    /** ready: a fitting version is on disk; missing: there is none; unknown: it cannot be said. */
+    readonly state: 'ready' | 'missing' | 'unknown';
+    /** The version that will be merged, or empty. */
+    readonly version: string;
+    /** One line for a person: "podman has no version for Debian 14", or empty. */
+    readonly text: string;
+}
+
+/** How extensions follow the OS image. The features do it, the image domain asks for it. */
+export interface ExtensionsOfNextBoot {
+    /** What is on disk now; no network. */
+    assess(system: StagedSystem): Promise<readonly ExtensionOutlook[]>;
+    /**
+     * Fetches what the enabled features need on that system, beside what the running one uses, and
+     * sees to it that the next boot merges whichever fits. A feature that cannot be had is an
+     * outlook, not an error. Throws SnowError Cancelled, Busy.
+     */
+    fetch(
+        system: StagedSystem,
+        progress: Progress,
+        signal: AbortSignal,
+    ): Promise<readonly ExtensionOutlook[]>;
 }

@@ -7,11 +7,11 @@ import {afterEach, beforeEach, describe, expect, it} from 'vitest';
 
 import {
     incompatibility,
-    parseRelease,
     readExtensionRelease,
     readStagedOsRelease,
 } from '../../../helper/src/features/compatibility.ts';
 import {localHost} from '../../../helper/src/host/local-host.ts';
+import {parseRelease} from '../../../helper/src/host/os-release.ts';
 import {writeTree} from '../../lab/definitions.ts';
 import {makeImage} from '../../lab/images.ts';
 

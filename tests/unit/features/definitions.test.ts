@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import {afterEach, beforeEach, describe, expect, test} from 'vitest';
 
-import {machineArchitecture} from '../../../helper/src/features/compatibility.ts';
+import {machineArchitecture} from '../../../helper/src/host/os-release.ts';
 import {isTransferActive, transfersOfFeature} from '../../../helper/src/features/definitions.ts';
 import {imageTargetPattern} from '../../../helper/src/features/patterns.ts';
 import {DefinitionTree, transferText} from './definition-tree.ts';

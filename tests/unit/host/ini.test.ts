@@ -8,7 +8,7 @@ import {
     parseIni,
     splitEscapedWords,
     splitWords,
-} from '../../../helper/src/features/ini.ts';
+} from '../../../helper/src/host/ini.ts';
 import {SnowError} from '../../../helper/src/host/error.ts';
 
 const known = {Feature: new Set(['A', 'B']), Other: new Set(['A'])};

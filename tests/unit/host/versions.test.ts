@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import {describe, expect, test} from 'vitest';
 
-import {compareVersions, isVersion} from '../../../helper/src/features/versions.ts';
+import {compareVersions, isVersion} from '../../../helper/src/host/versions.ts';
 
 const signs = {'<': -1, '=': 0, '>': 1} as const;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // systemd's syntax of configuration files (systemd.syntax(7)), as sysupdate.d(5) is written in it.
 
-import {SnowError} from '../host/error.ts';
+import {SnowError} from './error.ts';
 
 /** As systemd: no line is longer than this, with its continuation lines. */
 const MAX_LINE = 1024 * 1024;
