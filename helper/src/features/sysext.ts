@@ -2,7 +2,7 @@
 import {basename, dirname} from 'node:path/posix';
 
 import {SnowError} from '../host/error.ts';
-import type {Host} from '../host/host.ts';
+import type {Host, ProgramResult, Systemd} from '../host/host.ts';
 
 /** Links that systemd-sysext(8) follows; ours are all here. */
 export const LINK_DIRECTORY = '/var/lib/extensions';
@@ -169,22 +169,29 @@ export async function needsRefresh(host: Host, links: readonly RestoredLink[]): 
  */
 export async function refresh(host: Host, signal?: AbortSignal): Promise<void> {
     if (!host.systemd) return;
+    const {exitCode, signal: killer, stderr} = await runRefresh(host.systemd, signal);
+    if (exitCode === 0) return;
+    const [reason] = stderr.trim().split('\n').slice(-1);
+    throw new SnowError(
+        'Failed',
+        `systemd-sysext refresh failed: ${reason || killer || `exit status ${exitCode}`}`,
+    );
+}
+
+/** The unit of a process that was killed goes on to its end; so ours comes after it. */
+async function runRefresh(systemd: Systemd, signal?: AbortSignal): Promise<ProgramResult> {
     const command = ['systemd-sysext', 'refresh'] as const;
+    const options = {timeout: REFRESH_TIMEOUT, ...(signal ? {signal} : {})};
     const deadline = Date.now() + REFRESH_TIMEOUT;
     for (;;) {
-        const {exitCode, stderr} = await host.systemd.runUnit(REFRESH_UNIT, command, {
-            timeout: REFRESH_TIMEOUT,
-            ...(signal ? {signal} : {}),
-        });
-        if (exitCode === 0) return;
-        // The unit of a process that was killed goes on to its end.
-        if (!/already (loaded|exists)|was already/i.test(stderr) || Date.now() > deadline) {
-            const lines = stderr.trim().split('\n');
-            throw new SnowError(
-                'Failed',
-                `systemd-sysext refresh failed: ${lines.at(-1) || `exit status ${exitCode}`}`,
-            );
+        try {
+            return await systemd.runUnit(REFRESH_UNIT, command, options);
+        } catch (error) {
+            const isBusy = error instanceof SnowError && error.code === 'Busy';
+            if (!isBusy || Date.now() > deadline) throw error;
+            await systemd.waitForUnit(REFRESH_UNIT, signal);
+            // What has ended may still be held by somebody.
+            await new Promise(resolve => setTimeout(resolve, RETRY_DELAY));
         }
-        await new Promise(resolve => setTimeout(resolve, RETRY_DELAY));
     }
 }

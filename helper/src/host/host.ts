@@ -150,13 +150,49 @@ export interface Http {
     close(): Promise<void>;
 }
 
+/** What a unit may not have that others may. */
+export interface UnitProperties {
+    /** No network but a loopback of its own. */
+    readonly privateNetwork?: boolean;
+}
+
+/** For work that goes on without the process that started it. */
+export interface StartUnitOptions {
+    /** Shown by systemctl(1), and by whoever shuts the machine down meanwhile. */
+    readonly description: string;
+    /** As Before= of systemd.unit(5). */
+    readonly before?: readonly string[];
+    readonly environment?: Readonly<Record<string, string>>;
+    /** Seconds that it may take to stop before it is killed. */
+    readonly stopTimeout?: number;
+}
+
+/** Names are those of services, with or without `.service`. */
 export interface Systemd {
-    /** Runs a program as its own transient unit, in the host's namespaces, logged in the journal; aborting stops the unit. */
+    /**
+     * Runs a program as its own transient unit, in the host's namespaces. Aborting stops the unit, and
+     * waits for its end. Throws SnowError Cancelled, and Busy when there is a unit of that name.
+     */
     runUnit(
         name: string,
         command: readonly [string, ...string[]],
-        options?: ProgramOptions,
+        options?: ProgramOptions & {readonly properties?: UnitProperties},
     ): Promise<ProgramResult>;
+    /**
+     * Has a program run as a transient unit of Type=oneshot, logged in the journal, that outlives
+     * this process. Returns when it is queued. Throws SnowError Busy when there is a unit of that name.
+     */
+    startUnit(
+        name: string,
+        command: readonly [string, ...string[]],
+        options: StartUnitOptions,
+    ): Promise<void>;
+    /** Waits until a unit is inactive, failed or gone; told by systemd. Throws SnowError Cancelled. */
+    waitForUnit(name: string, signal?: AbortSignal): Promise<void>;
+    /** Asks a unit to stop, and waits for nothing; none of that name is fine. */
+    stopUnit(name: string): Promise<void>;
+    /** ActiveState of systemctl(1); `inactive` when there is no such unit. */
+    activeState(name: string): Promise<string>;
     isUnitEnabled(unit: string): Promise<boolean>;
     /** Enables and starts, or disables and stops. */
     setUnitEnabled(unit: string, enabled: boolean): Promise<void>;

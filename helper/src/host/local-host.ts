@@ -16,7 +16,7 @@ export function localHost(root = ''): Host {
         files: localFiles(prefix),
         programs: localPrograms,
         http: localHttp(),
-        systemd: prefix === '' ? localSystemd : null,
+        systemd: prefix === '' ? localSystemd() : null,
         locks: localLocks(prefix),
     };
 }

@@ -9,8 +9,10 @@ import {asSnowError} from './errno.ts';
 import {SnowError} from './error.ts';
 import type {ProgramOptions, ProgramResult, Programs} from './host.ts';
 
-const TIMEOUT = 60_000;
-const MAX_BUFFER = 4 * 1024 * 1024;
+/** Milliseconds. */
+export const TIMEOUT = 60_000;
+/** Bytes. */
+export const MAX_BUFFER = 4 * 1024 * 1024;
 
 /** A caller's PATH may lack what root's has. */
 const SEARCH_PATH = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];

@@ -14,7 +14,7 @@ import {
 } from '../../../helper/src/features/operations.ts';
 import type {Host} from '../../../helper/src/host/host.ts';
 import {localHost} from '../../../helper/src/host/local-host.ts';
-import {refreshTree} from './sysext-tree.ts';
+import {noUnits, refreshTree} from './sysext-tree.ts';
 
 const [root = '', operation = '', count = '', log = ''] = process.argv.slice(2);
 let left = Number(count);
@@ -65,8 +65,7 @@ const host: Host = {
             step('after the refresh');
             return {exitCode: 0, signal: null, stdout: '', stderr: ''};
         },
-        isUnitEnabled: () => Promise.resolve(false),
-        setUnitEnabled: () => Promise.resolve(),
+        ...noUnits,
     },
 };
 const progress = {step: () => undefined, bytes: () => undefined};

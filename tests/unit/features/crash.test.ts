@@ -16,7 +16,7 @@ import {localHost} from '../../../helper/src/host/local-host.ts';
 import type {Host} from '../../../helper/src/host/host.ts';
 import {imageFileName} from '../../lab/images.ts';
 import {type Machine, copyTree, makeMachine, quiet, snapshot, unstopped} from './machine.ts';
-import {refreshTree} from './sysext-tree.ts';
+import {noUnits, refreshTree} from './sysext-tree.ts';
 
 type Verb = 'enable' | 'disable' | 'update' | 'rollback';
 
@@ -74,8 +74,7 @@ function hostOf(root: string): Host {
                 if (command[0] === 'systemd-sysext') await refreshTree(root, manner);
                 return {exitCode: 0, signal: null, stdout: '', stderr: ''};
             },
-            isUnitEnabled: () => Promise.resolve(false),
-            setUnitEnabled: () => Promise.resolve(),
+            ...noUnits,
         },
     };
 }

@@ -16,7 +16,7 @@ import {type FakeImage, makeImage} from '../../lab/images.ts';
 import {type ManifestOptions, componentDirectory, publish} from '../../lab/publication.ts';
 import {type Repository, serveRepository} from '../../lab/repository.ts';
 import {type SigningKey, makeKey} from '../../lab/signing.ts';
-import {type SysextManner, readMergedImages, refreshTree} from './sysext-tree.ts';
+import {type SysextManner, noUnits, readMergedImages, refreshTree} from './sysext-tree.ts';
 
 /** What systemd-sysext does. */
 export interface SysextFaults extends SysextManner {
@@ -129,8 +129,7 @@ function fakeSystemd(root: string, faults: SysextFaults, count: () => void): Sys
             await refreshTree(root, faults);
             return result;
         },
-        isUnitEnabled: () => Promise.resolve(false),
-        setUnitEnabled: () => Promise.resolve(),
+        ...noUnits,
     };
 }
 

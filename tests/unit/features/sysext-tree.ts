@@ -2,6 +2,7 @@
 import {mkdir, readFile, readdir, realpath, rm, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 
+import type {Systemd} from '../../../helper/src/host/host.ts';
 import {writeTree} from '../../lab/definitions.ts';
 
 /** How systemd-sysext goes about it. */
@@ -46,3 +47,13 @@ export async function readMergedImages(root: string): Promise<Readonly<Record<st
     const extensions = JSON.parse(text) as Record<string, {path: string}>;
     return Object.fromEntries(Object.entries(extensions).map(([name, {path}]) => [name, path]));
 }
+
+/** What the features do not ask of systemd, or not here. */
+export const noUnits: Omit<Systemd, 'runUnit'> = {
+    startUnit: () => Promise.reject(new Error('no units are started here')),
+    waitForUnit: () => Promise.resolve(),
+    stopUnit: () => Promise.resolve(),
+    activeState: () => Promise.resolve('inactive'),
+    isUnitEnabled: () => Promise.resolve(false),
+    setUnitEnabled: () => Promise.resolve(),
+};
