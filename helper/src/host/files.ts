@@ -33,6 +33,7 @@ import {asSnowError, hasErrno} from './errno.ts';
 import {SnowError} from './error.ts';
 import type {FileStatus, Files, PendingFile, Scratch} from './host.ts';
 import {pathResolver} from './paths.ts';
+import {watchFile} from './watch-file.ts';
 
 const DEFAULT_MAX_BYTES = 1024 * 1024;
 const PSEUDO_FILE_BYTES = 64 * 1024;
@@ -253,6 +254,7 @@ export function localFiles(root: string): Files {
                     await unlinkIfThere(path);
             }
         },
+        watch: (path, signal) => watchFile(paths.entry(path), signal),
         createScratch,
         async writeWhole(path, content, mode = 0o644) {
             const pending = await createPending(path);
@@ -313,7 +315,7 @@ export function localFiles(root: string): Files {
     };
 }
 
-async function createScratch(): Promise<Scratch> {
+export async function createScratch(): Promise<Scratch> {
     let base = process.env['TMPDIR'] || '/tmp';
     if (process.getuid?.() === 0) {
         base = RUNTIME_DIRECTORY;
@@ -322,6 +324,7 @@ async function createScratch(): Promise<Scratch> {
     }
     const directory = await mkdtemp(join(base, `${SCRATCH_PREFIX}${process.pid}-`));
     return {
+        path: directory,
         async write(name, content) {
             const path = join(directory, name);
             await writeFile(path, content, {flag: 'wx', mode: 0o600});

@@ -47,6 +47,8 @@ export interface PendingFile {
 }
 
 export interface Scratch extends AsyncDisposable {
+    /** Of the directory, as a program sees it. */
+    readonly path: string;
     /** Writes a file and returns its path, as a program sees it. */
     write(name: string, content: Uint8Array): Promise<string>;
 }
@@ -88,6 +90,12 @@ export interface Files {
      * minimum age (seconds) only for who holds the lock of all that is written there.
      */
     removePending(directory: string, minimumAge?: number): Promise<void>;
+    /**
+     * Yields at once, and whenever the file was changed, replaced, made or removed since; changes
+     * that come before the next step are one. Ends when it is aborted. Throws SnowError NotFound
+     * when its directory is not there.
+     */
+    watch(path: string, signal: AbortSignal): AsyncIterable<void>;
     /** A private directory of this machine, not of the root, for files that a program wants by name. */
     createScratch(): Promise<Scratch>;
     /** Bytes that an unprivileged program could still write beside path. */
@@ -111,9 +119,31 @@ export interface ProgramResult {
     readonly stderr: string;
 }
 
+/** Where a program printed a line; progress: on the pipe that it was given for that. */
+export type LineSource = 'stdout' | 'stderr' | 'progress';
+
+export interface FollowOptions {
+    /** Stops the program, and whatever it started: SIGTERM, and SIGKILL after stopGrace. */
+    readonly signal?: AbortSignal;
+    /** Each line as it comes. What it throws stops the program, and is thrown. */
+    onLine(line: string, from: LineSource): void;
+    /** Gives the program a pipe; `{progress-fd}` in an argument becomes its number. */
+    readonly progressPipe?: boolean;
+    /** Bytes of a line that are handed over; default 64 KiB. */
+    readonly maxLine?: number;
+    readonly environment?: Readonly<Record<string, string>>;
+    /** Milliseconds; default 10 000. */
+    readonly stopGrace?: number;
+}
+
 export interface Programs {
     /** Runs a program by its argument vector, never a shell. Only a missing program or an abort throws. */
     run(command: readonly [string, ...string[]], options?: ProgramOptions): Promise<ProgramResult>;
+    /**
+     * Runs a program without a time limit, and tells what it prints. Of stdout and stderr the result
+     * has the last 64 KiB. Throws SnowError NotSupported, Cancelled, and what onLine() throws.
+     */
+    follow(command: readonly [string, ...string[]], options: FollowOptions): Promise<ProgramResult>;
     /** Whether a program of that name can be run. */
     isInstalled(name: string): Promise<boolean>;
     /**

@@ -25,7 +25,15 @@ export const programEnvironment = {
     SYSTEMD_PAGER: '',
 };
 
-export const localPrograms: Programs = {run: runProgram, isInstalled, decompress};
+export const localPrograms: Programs = {
+    run: runProgram,
+    async follow(command, options) {
+        const {followProgram} = await import('./follow-program.ts');
+        return followProgram(command, options);
+    },
+    isInstalled,
+    decompress,
+};
 
 export async function runProgram(
     command: readonly [string, ...string[]],
