@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+import type {StagedSystem} from '../host/domain.ts';
 import {SnowError} from '../host/error.ts';
 import type {Host} from '../host/host.ts';
-import {parseRelease, type Release} from '../host/os-release.ts';
+import {machineArchitecture, parseRelease, type Release} from '../host/os-release.ts';
 
 const DISSECT_TIMEOUT = 30_000;
 
@@ -9,8 +10,28 @@ const DISSECT_TIMEOUT = 30_000;
 const STAGED = '/run/ostree/staged-deployment';
 const DEPLOYMENTS = '/ostree/deploy';
 
+/** What who staged an image left of it, for those who cannot look into it. */
+const NEXT_RELEASE = '/run/snow-control/next-system/os-release';
+
 /** os-release(5) of the OS image that the next boot will use; null: none is staged, or it cannot be looked into. */
 export async function readStagedOsRelease(host: Host): Promise<Release | null> {
+    return (await readStagedSystem(host))?.release ?? null;
+}
+
+/** The OS image that the next boot will use; null: none is staged, or it cannot be looked into. */
+export async function readStagedSystem(host: Host): Promise<StagedSystem | null> {
+    const [kept, deployment] = await Promise.all([
+        host.files.readText(NEXT_RELEASE),
+        stagedDeployment(host),
+    ]);
+    const text = deployment && (await host.files.readText(`${deployment}/usr/lib/os-release`));
+    const release = kept ?? text;
+    if (release === null) return null;
+    return {release: parseRelease(release), tree: text === null ? null : deployment};
+}
+
+/** The tree of the image that ostree staged. */
+async function stagedDeployment(host: Host): Promise<string | null> {
     if (!(await host.files.status(STAGED))) return null;
     let newest: {readonly path: string; readonly mtime: number} | null = null;
     for (const stateroot of await host.files.list(DEPLOYMENTS)) {
@@ -18,11 +39,15 @@ export async function readStagedOsRelease(host: Host): Promise<Release | null> {
         for (const name of await host.files.list(directory)) {
             const status = await host.files.status(`${directory}/${name}`);
             if (status?.type !== 'directory' || (newest && status.mtime <= newest.mtime)) continue;
-            newest = {path: `${directory}/${name}/usr/lib/os-release`, mtime: status.mtime};
+            newest = {path: `${directory}/${name}`, mtime: status.mtime};
         }
     }
-    const text = newest && (await host.files.readText(newest.path));
-    return text === null ? null : parseRelease(text);
+    return newest?.path ?? null;
+}
+
+/** Of the machine that extensions are for; empty: an offline tree may be of another one. */
+export function architectureOf(host: Host): string {
+    return host.root === '' ? machineArchitecture : '';
 }
 
 /**

@@ -2,7 +2,8 @@
 // Everything that the definition files of a machine say: sysupdate.d(5), sysupdate.features(5),
 // sysupdate.components(5).
 
-import type {Host} from '../host/host.ts';
+import type {StagedSystem} from '../host/domain.ts';
+import type {Files, Host} from '../host/host.ts';
 import {type ComponentFiles, readDefinitionFiles} from './definition-files.ts';
 import {firstOf, readComponent, readFeature} from './feature-definition.ts';
 import {type MachineFacts, readMachineFacts} from './machine-facts.ts';
@@ -12,11 +13,14 @@ import {type TransferDefinition, readTransfer} from './transfer-definition.ts';
 /**
  * Reads the definitions. What is wrong with one is a problem of the features that it belongs to,
  * and leaves the others alone; throws only when a directory cannot be read.
+ *
+ * @param system the definitions as they are read there: its own vendor's files, where it has a tree,
+ * beside the administrator's of this machine, and specifiers that stand for what they will stand for
  */
-export async function loadDefinitions(host: Host): Promise<Definitions> {
+export async function loadDefinitions(host: Host, system?: StagedSystem): Promise<Definitions> {
     const [{components, problems}, facts] = await Promise.all([
-        readDefinitionFiles(host),
-        readMachineFacts(host),
+        readDefinitionFiles(system?.tree ? withVendorFiles(host, system.tree) : host),
+        readMachineFacts(host, system?.release),
     ]);
     const scopes = components.map(files => readScope(files, facts));
     return {
@@ -48,6 +52,23 @@ export function transfersOfFeature(
             transfer.component === component &&
             (transfer.features.includes(name) || transfer.requisiteFeatures.includes(name)),
     );
+}
+
+/** The machine, with what the vendor of another system ships in the place of its own. */
+function withVendorFiles(host: Host, tree: string): Host {
+    const there = (path: string): string =>
+        path.startsWith('/usr/lib/') || path === '/usr/lib' ? tree + path : path;
+    const {files} = host;
+    const read: Pick<Files, 'readBytes' | 'readText' | 'list' | 'status' | 'resolve' | 'readLink'> =
+        {
+            readBytes: (path, ...rest) => files.readBytes(there(path), ...rest),
+            readText: (path, ...rest) => files.readText(there(path), ...rest),
+            list: path => files.list(there(path)),
+            status: path => files.status(there(path)),
+            resolve: path => files.resolve(there(path)),
+            readLink: path => files.readLink(there(path)),
+        };
+    return {...host, files: {...files, ...read}};
 }
 
 /** One component with all that is in it. */

@@ -2,8 +2,13 @@
 import type {Progress} from '../host/domain.ts';
 import {SnowError} from '../host/error.ts';
 import type {Host, PendingFile, SizedStream} from '../host/host.ts';
-import {machineArchitecture, readOsRelease} from '../host/os-release.ts';
-import {incompatibility, readExtensionRelease, readStagedOsRelease} from './compatibility.ts';
+import {readOsRelease} from '../host/os-release.ts';
+import {
+    architectureOf,
+    incompatibility,
+    readExtensionRelease,
+    readStagedOsRelease,
+} from './compatibility.ts';
 import type {Fetch} from './plan.ts';
 import {openSource} from './repository.ts';
 
@@ -130,13 +135,13 @@ function modificationTime(field: string | undefined): {readonly mtime?: number} 
 async function checkCompatible(
     host: Host,
     path: string,
-    {extension, instance}: Fetch,
+    {extension, instance, system}: Fetch,
     signal: AbortSignal,
 ): Promise<readonly string[]> {
     const [release, os, staged] = await Promise.all([
         readExtensionRelease(host, path, extension, signal),
-        readOsRelease(host),
-        readStagedOsRelease(host),
+        system ?? readOsRelease(host),
+        system ? null : readStagedOsRelease(host),
     ]);
     const label = `${extension} ${instance.version}`;
     if (!release) return [`It could not be checked whether ${label} fits this system`];
@@ -144,9 +149,4 @@ async function checkCompatible(
     if (problem) throw new SnowError('WrongState', `${label} ${problem}`);
     const later = staged && incompatibility(release, staged, architectureOf(host));
     return later ? [`After the next boot, ${label} will not be merged: it ${later}`] : [];
-}
-
-/** An offline tree may be of another machine. */
-function architectureOf(host: Host): string {
-    return host.root === '' ? machineArchitecture : '';
 }

@@ -19,7 +19,8 @@ export interface MachineFacts {
     readonly largeTemporaryDirectory: string;
 }
 
-export async function readMachineFacts(host: Host): Promise<MachineFacts> {
+/** @param next os-release(5) of a system that does not run yet; its kernel is not known */
+export async function readMachineFacts(host: Host, next?: Release): Promise<MachineFacts> {
     const read = (path: string): Promise<string | null> => host.files.readText(path);
     const [etcRelease, usrRelease, machineId, machineInfo, bootId, hostName, kernelRelease] =
         await Promise.all([
@@ -38,12 +39,12 @@ export async function readMachineFacts(host: Host): Promise<MachineFacts> {
     const fromEnvironment = host.root === '' ? environmentDirectory() : null;
     return {
         architecture: machineArchitecture === '' ? null : machineArchitecture,
-        osRelease: release === null ? null : parseRelease(release),
+        osRelease: next ?? (release === null ? null : parseRelease(release)),
         bootId: id128(bootId),
         machineId: id128(machineId),
         hostName: name,
         prettyHostName: pretty !== '' ? pretty : (name?.split('.')[0] ?? null),
-        kernelRelease: word(kernelRelease),
+        kernelRelease: next ? null : word(kernelRelease),
         temporaryDirectory: fromEnvironment ?? '/tmp',
         largeTemporaryDirectory: fromEnvironment ?? '/var/tmp',
     };

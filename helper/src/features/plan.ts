@@ -2,13 +2,14 @@
 // What an operation is going to do, as data: computed here from what is on disk and what is
 // offered, printed by --dry-run, carried out by installer.ts and operations.ts.
 import {SnowError} from '../host/error.ts';
+import type {Release} from '../host/os-release.ts';
 import {type TransferState, imagePath, linkTarget} from './instances.ts';
 import type {AvailableInstance, Feature, InstalledInstance, Transfer} from './model.ts';
 import {sourceAddress} from './repository.ts';
 import {isSearched} from './sysext.ts';
 import {compareVersions} from '../host/versions.ts';
 
-export type Operation = 'enable' | 'disable' | 'update' | 'rollback';
+export type Operation = 'enable' | 'disable' | 'update' | 'rollback' | 'fetch';
 
 export interface Plan {
     readonly operation: Operation;
@@ -44,6 +45,8 @@ export interface Fetch {
     /** The image on disk. */
     readonly to: string;
     readonly extension: string;
+    /** os-release(5) of the system that it is for; undefined: the running one. */
+    readonly system?: Release;
 }
 
 export interface PlannedExtension {
