@@ -82,8 +82,8 @@ export const rollBackFeature: CommandAction = async (context, [name = '', versio
     const {isMerging: merge, isDryRun} = context.settings;
     if (isDryRun) {
         const [id = ''] = await findIds(context, [name]);
-        return showPlans(context, async () => [
-            await planRollback(context.host, id, version, {merge}),
+        return showPlans(context, async signal => [
+            await planRollback(context.host, id, version, {merge}, signal),
         ]);
     }
     return make(context, async () => {

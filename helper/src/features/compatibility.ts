@@ -12,6 +12,7 @@ const DEPLOYMENTS = '/ostree/deploy';
 
 /** What who staged an image left of it, for those who cannot look into it. */
 const NEXT_RELEASE = '/run/snow-control/next-system/os-release';
+const NEXT_IMAGE = '/run/snow-control/next-system/image.json';
 
 /** os-release(5) of the OS image that the next boot will use; null: none is staged, or it cannot be looked into. */
 export async function readStagedOsRelease(host: Host): Promise<Release | null> {
@@ -20,14 +21,28 @@ export async function readStagedOsRelease(host: Host): Promise<Release | null> {
 
 /** The OS image that the next boot will use; null: none is staged, or it cannot be looked into. */
 export async function readStagedSystem(host: Host): Promise<StagedSystem | null> {
-    const [kept, deployment] = await Promise.all([
+    const [kept, image, deployment] = await Promise.all([
         host.files.readText(NEXT_RELEASE),
+        host.files.readText(NEXT_IMAGE),
         stagedDeployment(host),
     ]);
+    if (kept !== null && image !== null)
+        return {release: parseRelease(kept), tree: mountedTree(image)};
     const text = deployment && (await host.files.readText(`${deployment}/usr/lib/os-release`));
     const release = kept ?? text;
     if (release === null) return null;
     return {release: parseRelease(release), tree: text === null ? null : deployment};
+}
+
+/** Where who staged an image has it mounted; null: nowhere. */
+function mountedTree(image: string): string | null {
+    try {
+        const {tree} = JSON.parse(image) as {readonly tree?: unknown};
+        return typeof tree === 'string' && tree.startsWith('/') ? tree : null;
+    } catch {
+        // Half of it, or somebody's edit: the os-release beside it tells enough.
+        return null;
+    }
 }
 
 /** The tree of the image that ostree staged. */

@@ -3,12 +3,7 @@ import type {Progress} from '../host/domain.ts';
 import {SnowError} from '../host/error.ts';
 import type {Host, PendingFile, SizedStream} from '../host/host.ts';
 import {readOsRelease} from '../host/os-release.ts';
-import {
-    architectureOf,
-    incompatibility,
-    readExtensionRelease,
-    readStagedOsRelease,
-} from './compatibility.ts';
+import {architectureOf, incompatibility, readExtensionRelease} from './compatibility.ts';
 import type {Fetch} from './plan.ts';
 import {openSource} from './repository.ts';
 
@@ -131,22 +126,20 @@ function modificationTime(field: string | undefined): {readonly mtime?: number} 
     return field !== undefined && /^\d+$/.test(field) ? {mtime: Number(field) / 1e6} : {};
 }
 
-/** Returns a line where it will not fit the OS image that is staged. */
+/** Returns a line where it cannot be told. What is staged is fetched for by itself: next-boot.ts. */
 async function checkCompatible(
     host: Host,
     path: string,
     {extension, instance, system}: Fetch,
     signal: AbortSignal,
 ): Promise<readonly string[]> {
-    const [release, os, staged] = await Promise.all([
+    const [release, os] = await Promise.all([
         readExtensionRelease(host, path, extension, signal),
         system ?? readOsRelease(host),
-        system ? null : readStagedOsRelease(host),
     ]);
     const label = `${extension} ${instance.version}`;
     if (!release) return [`It could not be checked whether ${label} fits this system`];
     const problem = incompatibility(release, os, architectureOf(host));
     if (problem) throw new SnowError('WrongState', `${label} ${problem}`);
-    const later = staged && incompatibility(release, staged, architectureOf(host));
-    return later ? [`After the next boot, ${label} will not be merged: it ${later}`] : [];
+    return [];
 }

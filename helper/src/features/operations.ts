@@ -5,10 +5,14 @@ import type {Progress} from '../host/domain.ts';
 import {SnowError} from '../host/error.ts';
 import type {Host} from '../host/host.ts';
 import {MAX_REQUESTS, mapBounded} from './concurrency.ts';
+import {readStagedSystem} from './compatibility.ts';
 import {loadDefinitions, transfersOfFeature} from './definitions.ts';
 import {executePlan, type OperationResult} from './execution.ts';
 import {type Failures, expected, throwFailures} from './failures.ts';
+import {tidyRecord} from './forgotten-systems.ts';
+import {locked} from './lock.ts';
 import {writeLastCheck} from './manifest-cache.ts';
+import {type FetchOptions, fetchForSystem} from './next-boot.ts';
 import {readOffers} from './offers.ts';
 import {type Plan, type TransferOffer, commonVersions, linkedVersion} from './plan.ts';
 import {
@@ -29,8 +33,6 @@ export type {MergeOptions, OperationResult, UpdateOptions};
 /** Unit of the automatic updates. */
 export const UPDATE_TIMER = 'snow-features-update.timer';
 
-const LOCK = '/run/snow-control/features.lock';
-
 /** Turns a feature on: downloads, verifies, installs and merges its newest version, and only then the switch. */
 export function enable(
     host: Host,
@@ -39,7 +41,9 @@ export function enable(
     progress: Progress,
     signal: AbortSignal,
 ): Promise<OperationResult> {
-    return change(host, progress, signal, () => planEnable(host, id, options, signal));
+    return change(host, progress, signal, () => planEnable(host, id, options, signal), {
+        follow: {features: [id]},
+    });
 }
 
 /** Turns a feature off: unmerges it, then the switch, and then removes the images that no other feature needs. */
@@ -70,7 +74,7 @@ export async function update(
             for (const [id, error] of outcome.failures) failures.set(id, error);
             return outcome.plan;
         },
-        failures,
+        {failures, follow: {...(ids ? {features: ids} : {}), newest: true}},
     );
     throwFailures('update', failures);
     return result;
@@ -85,7 +89,7 @@ export function rollback(
     progress: Progress,
     signal: AbortSignal,
 ): Promise<OperationResult> {
-    return change(host, progress, signal, () => planRollback(host, id, version, options));
+    return change(host, progress, signal, () => planRollback(host, id, version, options, signal));
 }
 
 /** Asks every repository. The features of the result are those with a newer version than they have. */
@@ -125,7 +129,17 @@ export async function setAutomatic(host: Host, automatic: boolean): Promise<Oper
 
 /** Undoes or finishes what a process that was killed has begun; Busy when another one is at work. */
 export async function recover(host: Host): Promise<void> {
-    await locked(host, () => recoverTransaction(host));
+    await locked(host, async () => {
+        await recoverTransaction(host);
+        await tidyRecord(host);
+    });
+}
+
+interface ChangeOptions {
+    /** Where to put the errors of single features. */
+    readonly failures?: Failures;
+    /** What is to be fetched as well, when another system is staged. */
+    readonly follow?: FetchOptions;
 }
 
 /** One at a time, after cleaning up what a process that was killed left. */
@@ -134,22 +148,50 @@ async function change(
     progress: Progress,
     signal: AbortSignal,
     plan: () => Promise<Plan>,
-    failures?: Failures,
+    {failures, follow}: ChangeOptions = {},
 ): Promise<OperationResult> {
     return locked(host, async () => {
         if (signal.aborted) throw new SnowError('Cancelled', 'The operation was stopped');
         progress.step('Preparing');
         await recoverTransaction(host);
-        return executePlan(host, await plan(), progress, signal, failures);
+        await tidyBeforehand(host);
+        const result = await executePlan(host, await plan(), progress, signal, failures);
+        if (!follow) return result;
+        const warnings = await fetchForStaged(host, follow, progress, signal);
+        return {...result, warnings: [...result.warnings, ...warnings]};
     });
 }
 
-async function locked<Result>(host: Host, run: () => Promise<Result>): Promise<Result> {
-    const lock = await host.locks.acquire(LOCK);
+/** A record that cannot be brought in line is no reason to refuse what the user asks for. */
+async function tidyBeforehand(host: Host): Promise<void> {
     try {
-        return await run();
-    } finally {
-        await lock[Symbol.asyncDispose]();
+        await tidyRecord(host);
+    } catch (error) {
+        // The next operation, and the next boot, try again.
+        if (!(error instanceof SnowError)) throw error;
+    }
+}
+
+/** The change is done, whatever comes of this. Returns what is to be said of it. */
+async function fetchForStaged(
+    host: Host,
+    follow: FetchOptions,
+    progress: Progress,
+    signal: AbortSignal,
+): Promise<readonly string[]> {
+    const staged = await readStagedSystem(host);
+    if (!staged) return [];
+    try {
+        const outlooks = await fetchForSystem(host, staged, follow, progress, signal);
+        return outlooks
+            .filter(({feature}) => follow.features?.includes(feature) ?? true)
+            .filter(({state}) => state === 'missing')
+            .map(
+                ({feature, text}) => `After the next boot, ${feature} will not be merged: ${text}`,
+            );
+    } catch (error) {
+        if (!(error instanceof SnowError)) throw error;
+        return [`What the staged system needs was not fetched: ${error.message}`];
     }
 }
 

@@ -69,6 +69,10 @@ export interface InstallOptions {
     readonly version?: string;
     /** Versions that are not to be installed by themselves. */
     readonly skipped?: ReadonlySet<string>;
+    /** Versions on disk that are for another system. */
+    readonly unfit?: ReadonlySet<string>;
+    /** Images that another system needs, which are not removed. */
+    readonly kept?: ReadonlySet<string>;
     readonly writes?: PlanPart['writes'];
     readonly warnings?: readonly string[];
 }
@@ -100,7 +104,7 @@ export function planInstall(
             isMerged: state.isMerged,
         })),
         writes: options.writes ?? [],
-        removals: offers.flatMap(({state}) => planRetention(state, version)),
+        removals: offers.flatMap(({state}) => planRetention(state, version, options.kept)),
         warnings: [
             ...(options.warnings ?? []),
             ...offers.flatMap(({state}) => state.transfer.warnings),
@@ -108,12 +112,15 @@ export function planInstall(
     };
 }
 
-/** Takes away what only this feature needs; protected versions stay on the disk, unlinked. */
+/**
+ * Takes away what only this feature needs; protected versions stay on the disk, unlinked.
+ * @param elsewhere its images for other systems
+ */
 export function planRemoval(
     feature: Feature,
     states: readonly TransferState[],
     writes: PlanPart['writes'],
-    warnings: readonly string[] = [],
+    elsewhere: readonly string[] = [],
 ): PlanPart {
     for (const state of states) checkLink(feature, state);
     return {
@@ -128,12 +135,17 @@ export function planRemoval(
             isMerged: state.isMerged,
         })),
         writes,
-        removals: states.flatMap(({installed, transfer}) =>
-            installed
-                .filter(({version}) => !transfer.protectVersions.includes(version))
-                .map(({path}) => path),
-        ),
-        warnings,
+        removals: [
+            ...new Set([
+                ...states.flatMap(({installed, transfer}) =>
+                    installed
+                        .filter(({version}) => !transfer.protectVersions.includes(version))
+                        .map(({path}) => path),
+                ),
+                ...elsewhere,
+            ]),
+        ],
+        warnings: [],
     };
 }
 
@@ -209,19 +221,20 @@ export function usableVersions({installed}: TransferState): readonly string[] {
 function chooseVersion(
     feature: Feature,
     offers: readonly TransferOffer[],
-    {version: wanted, skipped}: InstallOptions,
+    {version: wanted, skipped, unfit}: InstallOptions,
 ): string {
     const versions = commonVersions(
         offers.map(({state, available}) => [
             ...usableVersions(state),
             ...available.map(({version}) => version),
         ]),
-    );
+    ).filter(version => !unfit?.has(version));
     if (wanted !== undefined) {
         if (versions.includes(wanted)) return wanted;
         throw new SnowError('NotFound', `${feature.id} has no version ${wanted}`);
     }
-    const current = linkedVersion(offers.map(({state}) => state));
+    const linked = linkedVersion(offers.map(({state}) => state));
+    const current = linked !== null && unfit?.has(linked) ? null : linked;
     const newest = versions.find(version => !skipped?.has(version));
     if (newest === undefined) {
         if (current !== null) return current;
@@ -264,9 +277,11 @@ function planLinks({link, mirror}: TransferState, image: string | null): PlanPar
 function planRetention(
     {transfer, installed, linked, active}: TransferState,
     version: string,
+    needed?: ReadonlySet<string>,
 ): readonly string[] {
     const isKept = (instance: InstalledInstance): boolean =>
         instance.version === version ||
+        (needed?.has(instance.path) ?? false) ||
         instance.path === linked?.path ||
         instance.path === active?.path ||
         transfer.protectVersions.includes(instance.version);

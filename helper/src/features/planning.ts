@@ -2,16 +2,29 @@
 // What an operation would do to this machine; nothing here changes it.
 import {SnowError} from '../host/error.ts';
 import type {Host} from '../host/host.ts';
+import {readOsRelease} from '../host/os-release.ts';
 import {missingRequisites, splitTransfers} from './activation.ts';
 import {MAX_REQUESTS, mapBounded} from './concurrency.ts';
+import {architectureOf, incompatibility, readExtensionRelease} from './compatibility.ts';
 import {loadDefinitions} from './definitions.ts';
 import {type Failures, expected} from './failures.ts';
+import {imagesElsewhere} from './forgotten-systems.ts';
 import {readTransferState} from './instances.ts';
 import type {Definitions, Feature} from './model.ts';
+import {
+    NEXT_BOOT_RECORD,
+    type NextBootRecord,
+    neededImages,
+    readUsableRecord,
+    recordText,
+    withoutFeature,
+} from './next-boot-record.ts';
 import {readOffers} from './offers.ts';
 import {
+    type InstallOptions,
     type Plan,
     type PlanPart,
+    type TransferOffer,
     commonVersions,
     linkedVersion,
     planInstall,
@@ -60,7 +73,8 @@ export async function planEnable(
     const part: PlanPart =
         transfers.length === 0
             ? emptyPart(feature, writes, warnings)
-            : planInstall(
+            : await planFitting(
+                  host,
                   feature,
                   await readOffers(
                       host,
@@ -70,6 +84,7 @@ export async function planEnable(
                       signal,
                   ),
                   {writes, warnings},
+                  signal,
               );
     return {operation: 'enable', parts: [part], writes: [], merge: merge && host.systemd !== null};
 }
@@ -84,7 +99,13 @@ export async function planDisable(host: Host, id: string): Promise<Plan> {
     const states = await Promise.all(
         inactive.map(transfer => readTransferState(host, transfer, merged)),
     );
-    const part = planRemoval(feature, states, writes);
+    const record = await readUsableRecord(host);
+    const part = planRemoval(
+        feature,
+        states,
+        [...writes, ...forgottenBy(record, id)],
+        await imagesElsewhere(host, record, inactive),
+    );
     return {operation: 'disable', parts: [part], writes: [], merge: host.systemd !== null};
 }
 
@@ -110,7 +131,7 @@ export async function planUpdate(
             if (transfers.length === 0) return [];
             const offers = await readOffers(host, transfers, merged, repositories, signal);
             const skipped = automatic ? new Set(rolledBack[feature.id]) : new Set<string>();
-            return [planInstall(feature, offers, {skipped})];
+            return [await planFitting(host, feature, offers, {skipped}, signal)];
         } catch (error) {
             failures.set(feature.id, expected(error, signal));
             return [];
@@ -133,6 +154,7 @@ export async function planRollback(
     id: string,
     version: string,
     {merge = true}: MergeOptions,
+    signal: AbortSignal,
 ): Promise<Plan> {
     const definitions = await loadDefinitions(host);
     const feature = enabledFeature(definitions, id);
@@ -145,25 +167,111 @@ export async function planRollback(
     );
     const current = linkedVersion(states);
     const present = commonVersions(states.map(usableVersions));
-    const target =
-        version === ''
-            ? present.find(other => current === null || compareVersions(other, current) < 0)
-            : version;
-    if (target === undefined)
-        throw new SnowError('NotFound', `${id} has no older version on the disk`);
-    if (!present.includes(target))
-        throw new SnowError('NotFound', `${id} ${target} is not on the disk`);
+    if (version !== '' && !present.includes(version))
+        throw new SnowError('NotFound', `${id} ${version} is not on the disk`);
+    const offers = states.map(state => ({state, available: []}));
+    const older = present.filter(other => current === null || compareVersions(other, current) < 0);
+    const part = await planFirstFitting(
+        host,
+        feature,
+        offers,
+        version === '' ? older : [version],
+        signal,
+    );
+    const target = part.version;
 
     const rolledBack = await readRolledBack(host);
     const isOlder = current !== null && compareVersions(target, current) < 0;
     const after = isOlder ? withRolledBack(rolledBack, id, current) : rolledBack;
-    const offers = states.map(state => ({state, available: []}));
     return {
         operation: 'rollback',
-        parts: [planInstall(feature, offers, {version: target})],
+        parts: [part],
         writes: rolledBackChange(rolledBack, after),
         merge: merge && host.systemd !== null,
     };
+}
+
+/** What is on disk may be for another system: then it is left there, and the next best is taken. */
+async function planFitting(
+    host: Host,
+    feature: Feature,
+    offers: readonly TransferOffer[],
+    options: InstallOptions,
+    signal: AbortSignal,
+): Promise<PlanPart> {
+    const kept = neededImages(await readUsableRecord(host));
+    const unfit = new Map<string, SnowError>();
+    for (;;) {
+        let part: PlanPart;
+        try {
+            part = planInstall(feature, offers, {
+                ...options,
+                kept,
+                unfit: new Set(unfit.keys()),
+            });
+        } catch (error) {
+            const [first] = unfit.values();
+            throw first && error instanceof SnowError && error.code === 'NotFound' ? first : error;
+        }
+        const problem = await findUnfit(host, offers, part, signal);
+        if (!problem) return part;
+        unfit.set(part.version, problem);
+    }
+}
+
+/** Goes to the first of some versions on disk that fits this system. */
+async function planFirstFitting(
+    host: Host,
+    feature: Feature,
+    offers: readonly TransferOffer[],
+    versions: readonly string[],
+    signal: AbortSignal,
+): Promise<PlanPart> {
+    const kept = neededImages(await readUsableRecord(host));
+    let first: SnowError | null = null;
+    for (const version of versions) {
+        const part = planInstall(feature, offers, {version, kept});
+        const problem = await findUnfit(host, offers, part, signal);
+        if (!problem) return part;
+        first ??= problem;
+    }
+    throw first ?? new SnowError('NotFound', `${feature.id} has no older version on the disk`);
+}
+
+/** Why an image on disk that a plan newly links would not be merged; what is fetched is looked at then. */
+async function findUnfit(
+    host: Host,
+    offers: readonly TransferOffer[],
+    {extensions, links, version}: PlanPart,
+    signal: AbortSignal,
+): Promise<SnowError | null> {
+    const os = await readOsRelease(host);
+    for (const {state} of offers) {
+        const image = extensions.find(({name}) => name === state.extension)?.image;
+        const isLinked = !links.some(({path}) => path === state.link.path);
+        const isThere = state.installed.some(({path}) => path === image);
+        if (!image || !isThere || image === state.active?.path) continue;
+        if (isLinked && !host.systemd) continue;
+        try {
+            const release = await readExtensionRelease(host, image, state.extension, signal);
+            const problem = release && incompatibility(release, os, architectureOf(host));
+            if (problem)
+                return new SnowError('WrongState', `${state.extension} ${version} ${problem}`);
+        } catch (error) {
+            const reason = expected(error, signal);
+            if (reason.code === 'VerificationFailed') return reason;
+            // Somebody who only plans may not look into it; the merge will tell.
+        }
+    }
+    return null;
+}
+
+/** What is to be written so that the next boot does not bring a feature back. */
+function forgottenBy(record: NextBootRecord | null, id: string): PlanPart['writes'] {
+    const isKnown = record?.extensions.some(({feature}) => feature === id) ?? false;
+    return record && isKnown
+        ? [{path: NEXT_BOOT_RECORD, content: recordText(withoutFeature(record, id))}]
+        : [];
 }
 
 function findFeature(definitions: Definitions, id: string): Feature {
