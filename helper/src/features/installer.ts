@@ -36,11 +36,14 @@ export async function installImage(
     const {transfer, instance, to, extension} = fetch;
     const label = `${extension} ${instance.version}`;
     progress.step(`Downloading ${label}`);
-    const source = await openSource(host, transfer, instance.fileName, signal);
+    const opening = openSource(host, transfer, instance.fileName, signal);
+    opening.catch(() => {
+        // It is thrown when it is needed.
+    });
     let pending: PendingFile | null = null;
     try {
         pending = await host.files.createPending(to);
-        await unpackVerified(host, fetch, source, pending, count, signal);
+        await unpackVerified(host, fetch, opening, pending, count, signal);
         progress.step(`Installing ${label}`);
         const [warnings] = await Promise.all([
             checkCompatible(host, pending.path, fetch, signal),
@@ -57,7 +60,10 @@ export async function installImage(
             ? new SnowError('Cancelled', `Installing ${label} was stopped`)
             : error;
     } finally {
-        source.stream.destroy();
+        opening.then(
+            ({stream}) => stream.destroy(),
+            () => undefined,
+        );
         await pending?.discard();
     }
 }
@@ -65,28 +71,29 @@ export async function installImage(
 async function unpackVerified(
     host: Host,
     {instance, from, to}: Fetch,
-    {stream, totalBytes}: SizedStream,
+    opening: Promise<SizedStream>,
     pending: PendingFile,
     count: ByteCounter,
     signal: AbortSignal,
 ): Promise<void> {
-    const limit = await sizeLimit(host, to, totalBytes);
-    const {createHash} = await import('node:crypto');
+    const [{stream, totalBytes}, freeBytes, {createHash}] = await Promise.all([
+        opening,
+        host.files.freeBytes(to),
+        import('node:crypto'),
+    ]);
+    const limit = sizeLimit(to, totalBytes, freeBytes);
     const hash = createHash('sha256');
-    async function* hashed(): AsyncGenerator<Uint8Array> {
-        let done = 0;
-        count(0, totalBytes ?? 0);
-        for await (const chunk of stream as AsyncIterable<Uint8Array>) {
-            hash.update(chunk);
-            done += chunk.length;
-            count(done, totalBytes ?? 0);
-            yield chunk;
-        }
-    }
+    let done = 0;
+    count(0, totalBytes ?? 0);
     try {
-        await host.programs.decompress(instance.compression, hashed(), pending, {
+        await host.programs.decompress(instance.compression, stream, pending, {
             maxBytes: limit.bytes,
             signal,
+            onChunk(chunk) {
+                hash.update(chunk);
+                done += chunk.length;
+                count(done, totalBytes ?? 0);
+            },
         });
     } catch (error) {
         if (!(error instanceof SnowError)) throw error;
@@ -106,12 +113,12 @@ function describeFailure(error: SnowError, from: string, isLimitedByDisk: boolea
     return new SnowError('VerificationFailed', `${from}: ${error.message}`, {cause: error});
 }
 
-async function sizeLimit(
-    host: Host,
+function sizeLimit(
     to: string,
     totalBytes: number | null,
-): Promise<{readonly bytes: number; readonly isByDisk: boolean}> {
-    const free = Math.max((await host.files.freeBytes(to)) - RESERVED_BYTES, 0);
+    freeBytes: number,
+): {readonly bytes: number; readonly isByDisk: boolean} {
+    const free = Math.max(freeBytes - RESERVED_BYTES, 0);
     if (free === 0 || (totalBytes !== null && totalBytes > free))
         throw new SnowError('NoSpace', `There is not enough space on the disk for ${to}`);
     const plausible =

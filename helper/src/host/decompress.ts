@@ -2,11 +2,11 @@
 import type {ChildProcess} from 'node:child_process';
 import {once} from 'node:events';
 import {write} from 'node:fs';
-import type {Writable} from 'node:stream';
+import type {Readable, Writable} from 'node:stream';
 
 import {asSnowError, hasErrno} from './errno.ts';
 import {SnowError} from './error.ts';
-import type {Compression, PendingFile} from './host.ts';
+import type {Compression, DecompressOptions, PendingFile} from './host.ts';
 
 /** Programs that unpack from standard input to standard output. */
 const decompressors: Readonly<
@@ -29,43 +29,49 @@ const MAX_MEMORY = 2 * 1024 ** 3;
 /** Bytes that come in before what was made of them is sent to the disk. */
 const WRITEBACK_INTERVAL = 12 * 1024 ** 2;
 
+/** Bytes that wait for the decompressor: enough for it to find some whenever it looks. */
+const MAX_WAITING = 1024 ** 2;
+
 /** See Programs.decompress. */
 export async function decompress(
     format: Compression,
-    input: AsyncIterable<Uint8Array>,
+    input: Readable,
     output: PendingFile,
-    options: {readonly maxBytes: number; readonly signal?: AbortSignal},
+    options: DecompressOptions,
 ): Promise<void> {
-    if (options.signal?.aborted) throw new SnowError('Cancelled', 'Unpacking was not started');
-    const chunks = writtenBack(input, output);
-    if (format === 'none') await copy(chunks, output, options.maxBytes);
-    else await unpack(decompressors[format], chunks, output, options);
-    if (options.signal?.aborted) throw new SnowError('Cancelled', 'Unpacking was stopped');
+    const {signal, onChunk} = options;
+    if (signal?.aborted) throw new SnowError('Cancelled', 'Unpacking was not started');
+    const writeback = writebackCounter(output);
+    const take = (chunk: Uint8Array): void => {
+        onChunk?.(chunk);
+        writeback(chunk.length);
+    };
+    if (format === 'none') await copy(input, output, options.maxBytes, take);
+    else await unpack(decompressors[format], input, output, options, take);
+    if (signal?.aborted) throw new SnowError('Cancelled', 'Unpacking was stopped');
 }
 
-/** The chunks as they are; the disk gets to work while they come in, and not only after the last. */
-async function* writtenBack(
-    input: AsyncIterable<Uint8Array>,
-    output: PendingFile,
-): AsyncGenerator<Uint8Array> {
+/** The disk gets to work while the bytes come in, and not only after the last. */
+function writebackCounter(output: PendingFile): (bytes: number) => void {
     let waiting = 0;
-    for await (const chunk of input) {
-        yield chunk;
-        waiting += chunk.length;
-        if (waiting < WRITEBACK_INTERVAL) continue;
+    return bytes => {
+        waiting += bytes;
+        if (waiting < WRITEBACK_INTERVAL) return;
         waiting = 0;
         output.startWriteback();
-    }
+    };
 }
 
 /** Already a bounded, checked stream of ours: there is nothing to take privileges away from. */
 async function copy(
-    input: AsyncIterable<Uint8Array>,
+    input: Readable,
     {fd}: PendingFile,
     maxBytes: number,
+    take: (chunk: Uint8Array) => void,
 ): Promise<void> {
     let total = 0;
-    for await (const chunk of input) {
+    for await (const chunk of input as AsyncIterable<Uint8Array>) {
+        take(chunk);
         total += chunk.length;
         if (total > maxBytes) throw tooLarge(maxBytes);
         for (let done = 0; done < chunk.length;) {
@@ -80,9 +86,10 @@ async function copy(
 
 async function unpack(
     program: readonly [string, ...string[]],
-    input: AsyncIterable<Uint8Array>,
+    input: Readable,
     output: PendingFile,
-    {maxBytes, signal}: {readonly maxBytes: number; readonly signal?: AbortSignal},
+    {maxBytes, signal}: DecompressOptions,
+    take: (chunk: Uint8Array) => void,
 ): Promise<void> {
     const [command, ...args] = confined(program, maxBytes);
     const {spawn} = await import('node:child_process');
@@ -97,7 +104,7 @@ async function unpack(
     if (!stdin) throw new SnowError('Failed', `Cannot write to ${program[0]}`);
     signal?.addEventListener('abort', abort, {once: true});
     try {
-        const failure = await feed(input, stdin, ended);
+        const failure = await feed(input, stdin, ended, take);
         if (failure !== undefined) {
             abort();
             await ended;
@@ -156,39 +163,42 @@ async function childEnd(child: ChildProcess): Promise<ChildEnd> {
 }
 
 /** Writes at the pace of the reader. Returns why the input ended early; a reader that left is not its fault. */
-async function feed(
-    input: AsyncIterable<Uint8Array>,
+function feed(
+    input: Readable,
     stdin: Writable,
     ended: Promise<unknown>,
+    take: (chunk: Uint8Array) => void,
 ): Promise<unknown> {
-    let isGone = false;
-    stdin.on('error', () => (isGone = true));
-    void ended.then(() => {
-        isGone = true;
-        stdin.destroy();
-    });
-    try {
-        for await (const chunk of input) {
-            if (isGone) return undefined;
-            if (stdin.write(chunk)) continue;
-            await Promise.race([drained(stdin), ended]);
-        }
-        if (!isGone) stdin.end();
-        return undefined;
-    } catch (error) {
-        return error ?? new SnowError('Failed', 'The download ended early');
-    }
-}
-
-function drained(stdin: Writable): Promise<void> {
     return new Promise(resolve => {
-        const done = (): void => {
-            stdin.off('drain', done);
-            stdin.off('close', done);
-            resolve();
+        const leave = (): void => {
+            input.off('data', pass);
+            input.pause();
+            stdin.destroy();
+            resolve(undefined);
         };
-        stdin.on('drain', done);
-        stdin.on('close', done);
+        const pass = (chunk: Uint8Array): void => {
+            take(chunk);
+            stdin.write(chunk, written);
+            if (stdin.writableLength >= MAX_WAITING) input.pause();
+        };
+        const written = (): void => {
+            if (input.isPaused() && stdin.writableLength < MAX_WAITING / 2) input.resume();
+        };
+        if (input.errored) {
+            resolve(input.errored);
+            return;
+        }
+        stdin.on('error', leave);
+        void ended.then(leave);
+        input.on('error', resolve);
+        input.on('close', () => {
+            if (!input.readableEnded) resolve(new SnowError('Failed', 'The download ended early'));
+        });
+        input.on('end', () => {
+            stdin.end();
+            resolve(undefined);
+        });
+        input.on('data', pass);
     });
 }
 

@@ -153,10 +153,18 @@ export interface Programs {
      */
     decompress(
         format: Compression,
-        input: AsyncIterable<Uint8Array>,
+        input: Readable,
         output: PendingFile,
-        options: {readonly maxBytes: number; readonly signal?: AbortSignal},
+        options: DecompressOptions,
     ): Promise<void>;
+}
+
+export interface DecompressOptions {
+    /** Bytes of what comes out, at most. */
+    readonly maxBytes: number;
+    readonly signal?: AbortSignal;
+    /** Is shown what comes in, before it is unpacked. */
+    readonly onChunk?: (chunk: Uint8Array) => void;
 }
 
 export type Compression = 'none' | 'gz' | 'xz' | 'zst' | 'bz2';

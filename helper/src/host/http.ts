@@ -6,6 +6,7 @@ import {Readable} from 'node:stream';
 
 import type {Dispatcher, EnvHttpProxyAgent} from 'undici';
 
+import {bufferCounter} from './buffers.ts';
 import {SnowError} from './error.ts';
 import type {Http, HttpOptions, SizedStream} from './host.ts';
 
@@ -31,6 +32,9 @@ export const httpLimits: HttpLimits = {
     slow: 60_000,
     minimumBytes: 64 * 1024,
 };
+
+/** Bytes of a body that wait here for whoever reads it. */
+const BODY_BUFFER = 256 * 1024;
 
 const MAX_REDIRECTS = 5;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
@@ -125,7 +129,7 @@ export function localHttp(limits: HttpLimits = httpLimits): Http {
                 origin: url.origin,
                 path: url.pathname + url.search,
                 method,
-                highWaterMark: 256 * 1024,
+                highWaterMark: BODY_BUFFER,
                 headers: {
                     'accept-encoding': 'identity',
                     'user-agent': 'snow-control',
@@ -150,8 +154,10 @@ export function localHttp(limits: HttpLimits = httpLimits): Http {
             body.destroy();
             throw new SnowError('Network', `${url} is larger than ${maxBytes} bytes`);
         }
-        const chunks = bounded(url, body, {totalBytes, maxBytes, limits, signal});
-        return {totalBytes, stream: Readable.from(chunks, {objectMode: true, highWaterMark: 1})};
+        return {
+            totalBytes,
+            stream: boundedBody(url, body, {totalBytes, maxBytes, limits, signal}),
+        };
     }
 
     return {
@@ -192,47 +198,57 @@ function contentLength(headers: Dispatcher.ResponseData['headers']): number | nu
     return typeof length === 'string' && /^\d+$/.test(length) ? Number(length) : null;
 }
 
-/** The body, as long as it keeps to its bounds. */
-async function* bounded(
-    url: URL,
-    body: Readable,
-    {
-        totalBytes,
-        maxBytes,
-        limits,
-        signal,
-    }: {
-        readonly totalBytes: number | null;
-        readonly maxBytes: number;
-        readonly limits: HttpLimits;
-        readonly signal: AbortSignal | undefined;
-    },
-): AsyncGenerator<Uint8Array> {
-    const {bufferCounter} = await import('./buffers.ts');
+interface Bounds {
+    readonly totalBytes: number | null;
+    readonly maxBytes: number;
+    readonly limits: HttpLimits;
+    readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * The body, as long as it keeps to its bounds. By events, since a promise for every chunk takes
+ * longer than all that is done with it.
+ */
+function boundedBody(url: URL, body: Readable, bounds: Bounds): Readable {
+    const {totalBytes, maxBytes, limits, signal} = bounds;
     const countBuffer = bufferCounter();
     let received = 0;
     let before = 0;
+    const stream = new Readable({
+        highWaterMark: BODY_BUFFER,
+        read: () => void body.resume(),
+        destroy(error, done) {
+            clearInterval(watch);
+            body.destroy();
+            done(error);
+        },
+    });
+    const fail = (error: unknown): void => {
+        if (!stream.destroyed) stream.destroy(networkError(url, error, signal));
+    };
     const watch = setInterval(() => {
         if (received - before < limits.minimumBytes)
-            body.destroy(new SnowError('Network', `${url} is too slow`));
+            fail(new SnowError('Network', `${url} is too slow`));
         before = received;
     }, limits.slow);
-    try {
-        for await (const chunk of body as AsyncIterable<Uint8Array>) {
-            received += chunk.length;
-            if (received > maxBytes)
-                throw new SnowError('Network', `${url} is larger than ${maxBytes} bytes`);
-            yield chunk;
-            countBuffer(chunk.length);
-        }
-    } catch (error) {
-        throw networkError(url, error, signal);
-    } finally {
-        clearInterval(watch);
-        body.destroy();
-    }
-    if (totalBytes !== null && received !== totalBytes)
-        throw new SnowError('Network', `${url} ended after ${received} of ${totalBytes} bytes`);
+    // A chunk is garbage once the next one is there.
+    body.on('data', (chunk: Uint8Array) => {
+        countBuffer(chunk.length);
+        received += chunk.length;
+        if (received > maxBytes)
+            fail(new SnowError('Network', `${url} is larger than ${maxBytes} bytes`));
+        else if (!stream.push(chunk)) body.pause();
+    });
+    body.on('error', fail);
+    body.on('end', () => {
+        if (totalBytes === null || received === totalBytes) stream.push(null);
+        else
+            fail(new SnowError('Network', `${url} ended after ${received} of ${totalBytes} bytes`));
+    });
+    // Nothing flows before somebody reads; who does so finds an error that came earlier.
+    body.pause();
+    stream.on('error', () => undefined);
+    return stream;
 }
 
 function parseUrl(text: string): URL {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import type {ExecFileException} from 'node:child_process';
-import {constants} from 'node:fs';
-import {access} from 'node:fs/promises';
+import {accessSync, constants} from 'node:fs';
 import {join} from 'node:path';
 
 import {decompress} from './decompress.ts';
@@ -76,14 +75,14 @@ function failureOf(
     return typeof error.code === 'string' ? asSnowError(error, `Cannot run ${program}`) : null;
 }
 
+/** Not worth a thread, as what files.ts reads. */
 async function isInstalled(name: string): Promise<boolean> {
-    for (const directory of SEARCH_PATH) {
+    return SEARCH_PATH.some(directory => {
         try {
-            await access(join(directory, name), constants.X_OK);
+            accessSync(join(directory, name), constants.X_OK);
             return true;
         } catch {
-            // Not in this one.
+            return false;
         }
-    }
-    return false;
+    });
 }

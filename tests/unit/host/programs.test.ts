@@ -3,6 +3,7 @@ import {execFileSync} from 'node:child_process';
 import {mkdtemp, readFile, readdir, rm} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
+import {Readable} from 'node:stream';
 
 import {afterEach, beforeEach, describe, expect, it} from 'vitest';
 
@@ -30,7 +31,8 @@ async function unpack(
 ): Promise<Buffer> {
     const pending = await host.files.createPending('/image');
     try {
-        await host.programs.decompress(format, input, pending, {maxBytes: 1e6, ...options});
+        const stream = Readable.from(input, {objectMode: false});
+        await host.programs.decompress(format, stream, pending, {maxBytes: 1e6, ...options});
         await pending.commit();
         return await readFile(join(root, 'image'));
     } finally {
