@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // `install.mjs install|uninstall`, after a build: puts everything into place below DESTDIR and PREFIX
 // (/usr), or takes just that away again.
-import {cp, mkdir, readdir, rm, rmdir} from 'node:fs/promises';
+import {cp, mkdir, readdir, rm, rmdir, symlink} from 'node:fs/promises';
 import {dirname, join, resolve} from 'node:path';
 
 const UUID = 'snow-control@frostyard.org';
@@ -12,6 +12,7 @@ const prefix = process.env.PREFIX ?? '/usr';
 const files = [
     ['dist/snowctl', 'bin/snowctl'],
     ['dist/snowd', 'lib/snow-control/snowd'],
+    ['dist/snow-next-boot', 'lib/snow-control/snow-next-boot'],
     ['dist/man/snowctl.1', 'share/man/man1/snowctl.1'],
     ['dist/completions/snowctl.bash', 'share/bash-completion/completions/snowctl'],
     ['dist/completions/_snowctl', 'share/zsh/vendor-completions/_snowctl'],
@@ -25,6 +26,10 @@ const files = [
     [
         'data/systemd/snow-features-update.service',
         'lib/systemd/system/snow-features-update.service',
+    ],
+    [
+        'data/systemd/snow-features-next-boot.service',
+        'lib/systemd/system/snow-features-next-boot.service',
     ],
     ['data/systemd/snow-features-update.timer', 'lib/systemd/system/snow-features-update.timer'],
     ['polkit/org.frostyard.Snow1.policy', 'share/polkit-1/actions/org.frostyard.Snow1.policy'],
@@ -54,6 +59,13 @@ const files = [
     ],
     ['COPYING', 'share/doc/snow-control/copyright'],
 ];
+/** What a unit is started with, whatever the administrator enabled: target of the link, link below the prefix. */
+const links = [
+    [
+        '../snow-features-next-boot.service',
+        'lib/systemd/system/systemd-sysext.service.wants/snow-features-next-boot.service',
+    ],
+];
 /** Directories that are ours alone. */
 const directories = [['dist/extension', `share/gnome-shell/extensions/${UUID}`]];
 
@@ -73,19 +85,25 @@ async function install() {
         await rm(path, {recursive: true, force: true});
         await cp(source, path, {recursive: true});
     }
+    for (const [target, link] of links) {
+        const path = below(link);
+        await mkdir(dirname(path), {recursive: true});
+        await rm(path, {force: true});
+        await symlink(target, path);
+    }
 }
 
 async function uninstall() {
-    for (const [, target] of [...files, ...directories]) {
+    for (const [, target] of [...files, ...links, ...directories]) {
         const path = below(target);
         await rm(path, {recursive: true, force: true});
         await removeEmptyParent(dirname(path));
     }
 }
 
-/** Only directories that carry our name; the others are the system's, empty or not. */
+/** Only directories that carry our name, or were made for our link; the others are the system's, empty or not. */
 async function removeEmptyParent(directory) {
-    if (!directory.endsWith('/snow-control')) return;
+    if (!/\/(snow-control|systemd-sysext\.service\.wants)$/.test(directory)) return;
     const left = await readdir(directory).catch(() => ['unknown']);
     if (left.length === 0) await rmdir(directory);
 }
