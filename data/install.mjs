@@ -12,6 +12,7 @@ const prefix = process.env.PREFIX ?? '/usr';
 const files = [
     ['dist/snowctl', 'bin/snowctl'],
     ['dist/snowd', 'lib/snow-control/snowd'],
+    ['dist/snow-image-job', 'lib/snow-control/snow-image-job'],
     ['dist/snow-next-boot', 'lib/snow-control/snow-next-boot'],
     ['dist/man/snowctl.1', 'share/man/man1/snowctl.1'],
     ['dist/completions/snowctl.bash', 'share/bash-completion/completions/snowctl'],
@@ -57,6 +58,12 @@ const files = [
         'interfaces/org.frostyard.Snow1.Job.xml',
         'share/dbus-1/interfaces/org.frostyard.Snow1.Job.xml',
     ],
+    ['data/channels.d/cayo.conf', 'lib/snow-control/channels.d/cayo.conf'],
+    ['data/channels.d/cayoloaded.conf', 'lib/snow-control/channels.d/cayoloaded.conf'],
+    ['data/channels.d/snow.conf', 'lib/snow-control/channels.d/snow.conf'],
+    ['data/channels.d/snowfield.conf', 'lib/snow-control/channels.d/snowfield.conf'],
+    ['data/channels.d/snowfieldloaded.conf', 'lib/snow-control/channels.d/snowfieldloaded.conf'],
+    ['data/channels.d/snowloaded.conf', 'lib/snow-control/channels.d/snowloaded.conf'],
     ['COPYING', 'share/doc/snow-control/copyright'],
 ];
 /** What a unit is started with, whatever the administrator enabled: target of the link, link below the prefix. */

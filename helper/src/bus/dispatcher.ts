@@ -119,7 +119,7 @@ export class Dispatcher {
     }
 
     /** The one place where it is decided whether a caller may. */
-    async #authorize({call, table, method}: ValidCall): Promise<void> {
+    async #authorize({call, table, method, args}: ValidCall): Promise<void> {
         const {callers, authority, jobs} = this.#parts;
         if (method.action === '') return;
         const uid = await callers.uidOf(call.sender);
@@ -135,7 +135,7 @@ export class Dispatcher {
                     action: method.action,
                     sender: call.sender,
                     allowsInteraction: call.allowsInteraction,
-                    details: promptDetails(table.name, call.member, call.path),
+                    details: promptDetails(table.name, call.member, call.path, args),
                 });
             } finally {
                 done();

@@ -3,7 +3,7 @@ import {setMaxListeners} from 'node:events';
 
 import {JobInterface, type JobProperties} from '../generated/dbus.ts';
 import type {BusConnection, Variant} from '../host/dbus.ts';
-import type {Domain, JobSpec, Results} from '../host/domain.ts';
+import type {Domain, JobSpec, Results, RunningJob} from '../host/domain.ts';
 import {SnowError} from '../host/error.ts';
 import type {Activity} from './activity.ts';
 import {type ErrorPair, errorPair} from './errors.ts';
@@ -25,6 +25,8 @@ interface Job {
     readonly abort: AbortController;
     /** Settles, never rejects, when the job ended and everyone was told. */
     ended: Promise<void>;
+    /** Lets the service end without it; more than once is fine. */
+    release: () => void;
     isFinished: boolean;
 }
 
@@ -59,6 +61,15 @@ export class Jobs {
     start(domain: Domain, spec: JobSpec, uid: number): string {
         this.#refuseTooMany(uid);
         if (spec.isWriter) this.#refuseSecondWriter(domain);
+        return this.#add(domain, spec, uid);
+    }
+
+    /** Takes over what an earlier service started, and what goes on. */
+    adopt(domain: Domain, {spec, startedBy}: RunningJob): void {
+        this.#add(domain, spec, startedBy);
+    }
+
+    #add(domain: Domain, spec: JobSpec, uid: number): string {
         const job: Job = {
             path: `${JOBS}/${++this.#started}`,
             domain,
@@ -66,6 +77,7 @@ export class Jobs {
             uid,
             abort: new AbortController(),
             ended: Promise.resolve(),
+            release: once(this.#activity.begin()),
             isFinished: false,
         };
         // Every request and program of a job listens; Node would take more than ten for a leak.
@@ -101,17 +113,18 @@ export class Jobs {
         this.#get(path).abort.abort();
     }
 
-    /** Takes no more jobs, cancels those that run, and waits for their end. */
+    /** Takes no more jobs, cancels those that cannot go on without the service, and waits for their end. */
     async stop(): Promise<void> {
-        this.#isStopping = true;
-        for (const job of this.#jobs.values()) job.abort.abort();
+        for (const {spec, abort} of this.#jobs.values()) if (!spec.outlivesService) abort.abort();
         await this.finish();
     }
 
-    /** Takes no more jobs, and waits for the end of those that run. */
+    /** Takes no more jobs, and waits for the end of those that cannot go on without the service. */
     async finish(): Promise<void> {
         this.#isStopping = true;
-        await Promise.all([...this.#jobs.values()].map(job => job.ended));
+        const jobs = [...this.#jobs.values()];
+        for (const {spec, release} of jobs) if (spec.outlivesService) release();
+        await Promise.all(jobs.map(job => (job.spec.outlivesService ? null : job.ended)));
     }
 
     #get(path: string): Job {
@@ -135,7 +148,6 @@ export class Jobs {
     }
 
     async #live(job: Job): Promise<void> {
-        const end = this.#activity.begin();
         const start = performance.now();
         try {
             // The caller learns the path before it hears of the job.
@@ -153,7 +165,7 @@ export class Jobs {
         } finally {
             job.isFinished = true;
             this.#forgetOld();
-            end();
+            job.release();
         }
     }
 
@@ -217,6 +229,14 @@ export class Jobs {
             this.#tree.remove(path);
         }
     }
+}
+
+function once(run: () => void): () => void {
+    let isDone = false;
+    return () => {
+        if (!isDone) run();
+        isDone = true;
+    };
 }
 
 function whenAborted(signal: AbortSignal): Promise<void> {

@@ -14,6 +14,8 @@ import {BUS_NAME, ROOT} from './paths.ts';
 export interface ServiceOptions {
     readonly version: string;
     readonly domains: readonly Domain[];
+    /** Who manages the OS image; quick. */
+    readonly imageDriver: () => Promise<string>;
     /** Milliseconds without a job or a call after which the service ends. */
     readonly idleTimeout: number;
     /** Machine id of machine-id(5), for org.freedesktop.DBus.Peer. */
@@ -37,6 +39,7 @@ export class Service {
     readonly #bus: BusConnection;
     readonly #options: ServiceOptions;
     readonly #activity: Activity;
+    readonly #tree: ObjectTree;
     readonly #jobs: Jobs;
     readonly #dispatcher: Dispatcher;
     #end: (status: number) => void = () => undefined;
@@ -55,8 +58,7 @@ export class Service {
             });
         });
         const tree = new ObjectTree(bus, options.domains);
-        const properties: ManagerProperties = {Version: options.version, ImageDriver: ''};
-        tree.add(ROOT, {[ManagerInterface.name]: {...properties}});
+        this.#tree = tree;
         this.#jobs = new Jobs(bus, tree, this.#activity);
         this.#dispatcher = new Dispatcher({
             bus,
@@ -78,6 +80,7 @@ export class Service {
             this.#end(1);
         });
         stop.addEventListener('abort', () => void this.#stop());
+        await Promise.all([this.#showItself(), this.#adoptJobs()]);
         if (!(await this.#bus.requestName(BUS_NAME))) {
             logError(`${BUS_NAME} cannot be owned`, 'another service has it');
             return 1;
@@ -85,6 +88,33 @@ export class Service {
         this.#activity.start();
         if (stop.aborted) void this.#stop();
         return this.#ended;
+    }
+
+    async #showItself(): Promise<void> {
+        const {version, imageDriver} = this.#options;
+        const properties: ManagerProperties = {
+            Version: version,
+            ImageDriver: await imageDriver().catch((error: unknown) => {
+                logError('It cannot be said who manages the image', error);
+                return '';
+            }),
+        };
+        this.#tree.add(ROOT, {[ManagerInterface.name]: {...properties}});
+    }
+
+    /** What an earlier process started is on the bus before anybody can ask. */
+    async #adoptJobs(): Promise<void> {
+        const {domains} = this.#options;
+        await Promise.all(
+            domains.map(async domain => {
+                try {
+                    for (const job of (await domain.running?.()) ?? [])
+                        this.#jobs.adopt(domain, job);
+                } catch (error) {
+                    logError(`What still runs of ${domain.name} cannot be found`, error);
+                }
+            }),
+        );
     }
 
     /**

@@ -20,6 +20,8 @@ export interface JobSpec {
     readonly target: string;
     /** Whether it changes the machine: one such job at a time in a domain. */
     readonly isWriter: boolean;
+    /** Whether it goes on without the service, so that its end need not be waited for. */
+    readonly outlivesService?: boolean;
     /** @param startedBy uid of the user it is done for */
     run(progress: Progress, signal: AbortSignal, startedBy: number): Promise<Results>;
 }

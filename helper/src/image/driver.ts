@@ -4,7 +4,7 @@
 
 import type {Progress, StagedSystem} from '../host/domain.ts';
 import type {Host} from '../host/host.ts';
-import type {CheckResult, DriverName, ImageStatus} from './model.ts';
+import type {Capability, CheckResult, DriverName, ImageStatus} from './model.ts';
 
 /** A program that a driver would run, for --dry-run, or runs. */
 export type Command = readonly [string, ...string[]];
@@ -38,6 +38,8 @@ export interface ImageDriver {
     /** Whether this driver manages the running system. Files only: quick. */
     detect(host: Host): Promise<boolean>;
     status(host: Host): Promise<ImageStatus>;
+    /** Why it cannot do something that status() leaves out, and what to do by hand, in one line. */
+    explain?(capability: Capability): string;
     /** The os-release of the staged image, and its tree where it is mounted; null: it cannot be read. */
     stagedSystem(host: Host, status: ImageStatus): Promise<StagedSystem | null>;
     check(work: Work): Promise<CheckResult>;

@@ -2,7 +2,8 @@
 // What the three drivers have in common: the images of a machine, and what can be done with them.
 
 /** Who manages the OS image of a machine. */
-export type DriverName = 'bootc' | 'nbc' | 'native';
+export const driverNames = ['bootc', 'nbc', 'native'] as const;
+export type DriverName = (typeof driverNames)[number];
 
 /** An OS image on this machine or at its source. What is not known is null. */
 export interface Deployment {
@@ -58,6 +59,11 @@ export type CheckResult =
     | {readonly outcome: 'staged'; readonly offer: Offer}
     /** The offer is what was rolled back from: not taken again by itself. */
     | {readonly outcome: 'held-rollback'; readonly offer: Offer};
+
+/** What the next boot starts, when that is not the booted image. */
+export function nextDeployment(status: ImageStatus): Deployment | null {
+    return status.isRollbackQueued ? status.rollback : status.staged;
+}
 
 /** Whether two images are the same one: by digest where both have one, else by version. */
 export function isSameImage(

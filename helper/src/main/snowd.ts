@@ -36,7 +36,8 @@ async function main(): Promise<number> {
     const host = localHost();
     return serve({
         version: __VERSION__,
-        domains: [features()],
+        domains: [features(), image()],
+        imageDriver,
         idleTimeout: idleSeconds * 1000,
         machineId: async () => (await host.files.readText('/etc/machine-id'))?.trim() ?? '',
         stop: stop.signal,
@@ -44,18 +45,51 @@ async function main(): Promise<number> {
 
     /** The engine is loaded by the first call that needs it, when the name is already owned. */
     function features(): Domain {
-        const load = async (): Promise<Domain> => {
+        const domain = lazily(async () => {
             const {featuresDomain} = await import('../features/object.ts');
             return featuresDomain(host);
-        };
-        let loaded: Promise<Domain> | null = null;
-        const domain = (): Promise<Domain> => (loaded ??= load());
+        });
         return {
             name: 'features',
             snapshot: async () => (await domain()).snapshot(),
             prepare: async (...call) => (await domain()).prepare(...call),
         };
     }
+
+    function image(): Domain {
+        const domain = lazily(async () => {
+            const [{imageDomain}, {drivers}, {extensionsOfNextBoot}] = await Promise.all([
+                import('../image/object.ts'),
+                import('../image/drivers.ts'),
+                import('../features/next-boot.ts'),
+            ]);
+            return imageDomain(host, drivers, extensionsOfNextBoot(host));
+        });
+        return {
+            name: 'image',
+            snapshot: async () => (await domain()).snapshot(),
+            prepare: async (...call) => (await domain()).prepare(...call),
+            async running() {
+                const {JOB_STATE} = await import('../image/job-state.ts');
+                // Most machines have had no job since they were booted.
+                if ((await host.files.status(JOB_STATE)) === null) return [];
+                return (await domain()).running?.() ?? [];
+            },
+        };
+    }
+
+    async function imageDriver(): Promise<string> {
+        const [{detectDriver}, {drivers}] = await Promise.all([
+            import('../image/detect.ts'),
+            import('../image/drivers.ts'),
+        ]);
+        return (await detectDriver(host, drivers))?.name ?? '';
+    }
+}
+
+function lazily<T>(load: () => Promise<T>): () => Promise<T> {
+    let loaded: Promise<T> | null = null;
+    return () => (loaded ??= load());
 }
 
 main().then(

@@ -109,6 +109,7 @@ process.on('SIGTERM', () => stop.abort());
 serve({
     version: '1.2.3',
     domains: [domain],
+    imageDriver: () => Promise.resolve(''),
     idleTimeout: Number(idleTimeout),
     machineId: () => Promise.resolve('0123456789abcdef0123456789abcdef'),
     stop: stop.signal,

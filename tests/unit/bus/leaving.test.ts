@@ -81,6 +81,7 @@ function serve(bus: BusConnection, stop = new AbortController().signal): Promise
     return new Service(bus, {
         version: '1',
         domains: [domain],
+        imageDriver: () => Promise.resolve(''),
         idleTimeout: 10,
         machineId: () => Promise.resolve(''),
         stop,

@@ -10,7 +10,7 @@ const FEATURE = 'org.frostyard.Snow1.Feature';
 describe('a prompt', () => {
     it.each(['docker', 'code-server', '1password', 'a/b', 'x.y_z'])('names %s', feature => {
         const path = `/org/frostyard/Snow1/${featurePath(feature)}`;
-        expect(promptDetails(FEATURE, 'Enable', path)).toEqual({
+        expect(promptDetails(FEATURE, 'Enable', path, [])).toEqual({
             'polkit.message':
                 'Authentication is required to turn on the system extension $(feature)',
             feature,
@@ -21,13 +21,42 @@ describe('a prompt', () => {
         'does not repeat %j',
         feature => {
             const path = `/org/frostyard/Snow1/${featurePath(feature)}`;
-            expect(promptDetails(FEATURE, 'Enable', path)).toEqual({});
+            expect(promptDetails(FEATURE, 'Enable', path, [])).toEqual({});
         },
     );
 
     it('is that of the action where the method says no more', () => {
-        expect(promptDetails('org.frostyard.Snow1.Features', 'Check', '/x')).toEqual({});
-        expect(promptDetails('a.b.constructor', 'name', '/x')).toEqual({});
+        expect(promptDetails('org.frostyard.Snow1.Features', 'Check', '/x', [])).toEqual({});
+        expect(promptDetails('a.b.constructor', 'name', '/x', [])).toEqual({});
+    });
+});
+
+describe('a prompt about the image', () => {
+    const IMAGE = 'org.frostyard.Snow1.Image';
+    const PATH = '/org/frostyard/Snow1/Image';
+
+    it('names the channel or the image that is switched to', () => {
+        expect(promptDetails(IMAGE, 'Switch', PATH, ['snowfield'])).toEqual({
+            'polkit.message': 'Authentication is required to switch the system to $(channel)',
+            channel: 'snowfield',
+        });
+        const reference = 'registry.example:5000/team/snow:13@sha256:00';
+        expect(promptDetails(IMAGE, 'SwitchReference', PATH, [reference])).toMatchObject({
+            reference,
+        });
+    });
+
+    it('says nothing of what may not stand in it', () => {
+        for (const text of ['', '--option', 'a b', 'snow.\n\nReally', 'x'.repeat(300), 'ü', 7])
+            for (const member of ['Switch', 'SwitchReference'])
+                expect(promptDetails(IMAGE, member, PATH, [text])).toEqual({});
+    });
+
+    it('tells taking back from going back', () => {
+        const one = promptDetails(IMAGE, 'Rollback', PATH, [])['polkit.message'];
+        const other = promptDetails(IMAGE, 'Unstage', PATH, [])['polkit.message'];
+        expect(one).toContain('go back to the previous system');
+        expect(other).toContain('take back');
     });
 });
 

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What the worker is asked to do, as the arguments of its program.
+
+import {parseArgs} from 'node:util';
+
+import {SnowError} from '../host/error.ts';
+import {parseReference} from './reference.ts';
+
+export const imageOperations = [
+    'check',
+    'update',
+    'download',
+    'switch',
+    'rollback',
+    'unstage',
+] as const;
+export type ImageOperation = (typeof imageOperations)[number];
+
+export interface JobRequest {
+    /** Tells this job's reports from those of another one. */
+    readonly id: string;
+    readonly operation: ImageOperation;
+    /** What it is done to, for a person: the name of a channel, a reference, or empty. */
+    readonly target: string;
+    /** The image to switch to; empty for all other operations. */
+    readonly reference: string;
+    /** uid of the user for whom it is done. */
+    readonly startedBy: number;
+}
+
+export function jobArguments(request: JobRequest): readonly string[] {
+    const {id, operation, target, reference, startedBy} = request;
+    return [
+        `--job=${id}`,
+        `--started-by=${startedBy}`,
+        `--target=${target}`,
+        '--',
+        operation,
+        ...(reference === '' ? [] : [reference]),
+    ];
+}
+
+/** Throws SnowError InvalidArgs: nobody but root calls it, and yet it is checked once more. */
+export function parseJobArguments(args: readonly string[]): JobRequest {
+    const {values, positionals} = parse(args);
+    const [name = '', reference = '', ...more] = positionals;
+    const operation = imageOperations.find(known => known === name);
+    if (!operation) throw invalid(`${JSON.stringify(name)} is no operation`);
+    if (more.length > 0 || (operation === 'switch') !== (reference !== ''))
+        throw invalid(`${operation} does not take these arguments`);
+    if (reference !== '') parseReference(reference);
+
+    const {job: id = '', target = '', 'started-by': uid = ''} = values;
+    if (!JOB_ID.test(id)) throw invalid('--job takes the id of a job');
+    if (!/^\d{1,10}$/.test(uid) || Number(uid) >= 2 ** 32)
+        throw invalid('--started-by takes a uid');
+    if (!/^[\x21-\x7e]{0,512}$/.test(target)) throw invalid('--target takes one word');
+    return {id, operation, target, reference, startedBy: Number(uid)};
+}
+
+export const JOB_ID = /^[0-9a-f-]{36}$/;
+
+function parse(args: readonly string[]) {
+    try {
+        return parseArgs({
+            args: [...args],
+            options: {
+                job: {type: 'string'},
+                'started-by': {type: 'string'},
+                target: {type: 'string'},
+            },
+            allowPositionals: true,
+        });
+    } catch (error) {
+        throw invalid(error instanceof Error ? error.message : String(error));
+    }
+}
+
+function invalid(text: string): SnowError {
+    return new SnowError('InvalidArgs', text);
+}
