@@ -91,6 +91,27 @@ const recipes = {
     },
     /** systemd 262, whose systemd-sysupdate is the peer. */
     peer: {suite: 'forky', packages: [...system, 'gpg'], script: makeUsers},
+    /** Native A/B: systemd 262 with what makes disks and unified kernel images. */
+    native: {
+        suite: 'forky',
+        packages: [
+            ...system,
+            'gpg',
+            'fdisk',
+            'mount',
+            'systemd-boot-efi',
+            'systemd-boot-tools',
+            'systemd-ukify',
+            'dosfstools',
+        ],
+        script: makeUsers,
+    },
+    /** A system whose image comes from a registry, which runs there, too. */
+    container: {
+        suite: 'trixie',
+        packages: [...system, 'podman', 'skopeo', 'docker-registry', 'crun', 'jq'],
+        script: makeUsers,
+    },
     /** Where mkosi makes the extensions. */
     builder: {
         suite: 'trixie',
