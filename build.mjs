@@ -157,7 +157,7 @@ async function buildPrograms() {
     // The project's own package.json would make ES modules of them.
     await mkdir('dist', {recursive: true});
     await writeFile('dist/package.json', '{"type": "commonjs"}\n');
-    for (const name of ['snowd', 'snowctl', 'snow-next-boot']) {
+    for (const name of ['snowd', 'snowctl', 'snow-image-job', 'snow-next-boot']) {
         await build({
             entryPoints: [`helper/src/main/${name}.ts`],
             outfile: `dist/${name}`,
