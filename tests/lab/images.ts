@@ -12,7 +12,9 @@ export interface FakeImage {
     readonly name: string;
     readonly version: string;
     readonly format?: 'squashfs' | 'erofs';
-    /** Lines of its extension-release; those of a Debian 13 on x86-64 by default; null: no such file. */
+    /** VERSION_ID of the Debian that it is for, in its name, too; 13 by default. */
+    readonly system?: string;
+    /** Lines of its extension-release; those of that Debian on x86-64 by default; null: no such file. */
     readonly release?: Readonly<Record<string, string>> | null;
     /** So many random bytes more, which do not compress. */
     readonly padding?: number;
@@ -23,8 +25,13 @@ export interface FakeImage {
 export const debianRelease = {ID: 'debian', VERSION_ID: '13', ARCHITECTURE: 'x86-64'} as const;
 
 /** `name_version_13_x86-64.raw`, with the ending of the compression. */
-export function imageFileName(name: string, version: string, compression: Compression = 'zst') {
-    return `${name}_${version}_13_x86-64.raw${compression === 'raw' ? '' : `.${compression}`}`;
+export function imageFileName(
+    name: string,
+    version: string,
+    compression: Compression = 'zst',
+    system = debianRelease.VERSION_ID as string,
+) {
+    return `${name}_${version}_${system}_x86-64.raw${compression === 'raw' ? '' : `.${compression}`}`;
 }
 
 /**
@@ -57,7 +64,7 @@ export async function makeImage(
     }
 }
 
-async function layTree(tree: string, {name, version, release, padding, files}: FakeImage) {
+async function layTree(tree: string, {name, version, system, release, padding, files}: FakeImage) {
     const all: Record<string, string | Buffer> = {
         [`/usr/bin/${name}`]: `#!/bin/sh\necho "${name} ${version}"\n`,
         [`/usr/share/${name}/version`]: `${version}\n`,
@@ -65,7 +72,7 @@ async function layTree(tree: string, {name, version, release, padding, files}: F
     };
     if (release !== null)
         all[`/usr/lib/extension-release.d/extension-release.${name}`] = Object.entries(
-            release ?? debianRelease,
+            release ?? {...debianRelease, ...(system === undefined ? {} : {VERSION_ID: system})},
         )
             .map(([key, value]) => `${key}=${value}\n`)
             .join('');
@@ -88,10 +95,10 @@ const compressors: Record<Exclude<Compression, 'raw'>, readonly string[]> = {
 async function compress(
     raw: string,
     directory: string,
-    {name, version}: FakeImage,
+    {name, version, system}: FakeImage,
     compression: Compression,
 ): Promise<string> {
-    const target = join(directory, imageFileName(name, version, compression));
+    const target = join(directory, imageFileName(name, version, compression, system));
     if (compression === 'raw') {
         await execa('cp', [raw, target]);
         return target;

@@ -42,8 +42,10 @@ export async function followRunningSystem(host: Host, isBoot: boolean): Promise<
     if (!before) return null;
     const running = await readOsRelease(host);
     if (!running['ID']) throw new SnowError('WrongState', 'This system has no name in os-release');
+    // A boot at which this was not run counts when this is run next.
+    const isNew = isBoot || !isSameSystem(before.current, running);
     const {record, changed} = await switchLinks(host, before, running);
-    const after = isBoot ? afterBoot(record, running) : withCurrent(record, running);
+    const after = isNew ? afterBoot(record, running) : withCurrent(record, running);
     await writeNextBootRecord(host, after);
     return {record: after, changed};
 }

@@ -4,7 +4,8 @@ import {SnowError} from '../host/error.ts';
 import type {Host} from '../host/host.ts';
 import {mapBounded} from './concurrency.ts';
 import {installImage} from './installer.ts';
-import {LINK_DIRECTORY, SEARCH_PATH, mergedImage, readMerged, refresh} from './sysext.ts';
+import {findHiding} from './obstacles.ts';
+import {LINK_DIRECTORY, mergedImage, readMerged, refresh} from './sysext.ts';
 import {type Fetch, type Plan, type PlanPart, isEmptyPart, needsMerge} from './plan.ts';
 import {
     type Transaction,
@@ -202,14 +203,6 @@ async function findUnmerged(
         }
     }
     return wrong;
-}
-
-/** An extension of the same name in a directory that systemd-sysext looks into first; null: none. */
-async function findHiding(host: Host, name: string): Promise<string | null> {
-    for (const directory of SEARCH_PATH.slice(0, SEARCH_PATH.indexOf(LINK_DIRECTORY)))
-        for (const path of [`${directory}/${name}`, `${directory}/${name}.raw`])
-            if (await host.files.status(path)) return path;
-    return null;
 }
 
 function notMerged(message: string): SnowError {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What systems that cannot be booted any more have left: images that no definition matches now.
 import type {Host} from '../host/host.ts';
-import type {Release} from '../host/os-release.ts';
+import {type Release, readOsRelease} from '../host/os-release.ts';
 import {followRunningSystem} from './boot-links.ts';
 import {readStagedOsRelease} from './compatibility.ts';
 import {loadDefinitions} from './definitions.ts';
@@ -10,6 +10,7 @@ import type {Transfer} from './model.ts';
 import {
     NEXT_BOOT_RECORD,
     type NextBootRecord,
+    isSameSystem,
     neededImages,
     readUsableRecord,
     withoutNext,
@@ -38,6 +39,15 @@ export async function tidyRecord(host: Host, staged?: Release): Promise<void> {
     const record = next ? followed.record : withoutNext(followed.record);
     if (record.obsolete.length > 0) await removeForgotten(host, record);
     await writeNextBootRecord(host, {...record, obsolete: []});
+}
+
+/** Whether tidyRecord() has something to do. */
+export async function isRecordStale(host: Host): Promise<boolean> {
+    if (!(await host.files.status(NEXT_BOOT_RECORD))) return false;
+    const record = await readUsableRecord(host);
+    if (!record || record.obsolete.length > 0 || record.switchingTo !== null) return true;
+    if (!isSameSystem(record.current, await readOsRelease(host))) return true;
+    return record.systems.some(({isNext}) => isNext) && (await readStagedOsRelease(host)) === null;
 }
 
 async function removeForgotten(host: Host, record: NextBootRecord): Promise<void> {

@@ -8,6 +8,15 @@ import type {RecordedImage} from './next-boot-record.ts';
 /** Whether an image fits a system; unknown: no program of this machine can look into it. */
 export type Fit = 'fits' | 'unfit' | 'unknown';
 
+const known = new WeakMap<Host, ImageReleases>();
+
+/** Those of a machine, for as long as this process works on it. */
+export function imageReleasesOf(host: Host): ImageReleases {
+    const releases = known.get(host) ?? new ImageReleases(host);
+    known.set(host, releases);
+    return releases;
+}
+
 /** What images say that they are for. Looking into one takes a program, so each is looked into once. */
 export class ImageReleases {
     readonly #host: Host;
@@ -49,8 +58,10 @@ async function readRelease(
     name: string,
     signal: AbortSignal | undefined,
 ): Promise<Release | null> {
+    // Others than root may start no units, and are not to be asked for a password.
+    const able = process.getuid?.() === 0 ? host : {...host, systemd: null};
     try {
-        return await readExtensionRelease(host, path, name, signal);
+        return await readExtensionRelease(able, path, name, signal);
     } catch (error) {
         if (error instanceof SnowError && error.code === 'VerificationFailed') return {};
         throw error;

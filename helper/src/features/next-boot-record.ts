@@ -235,8 +235,9 @@ function parseRecord(text: string): NextBootRecord | null {
     try {
         const value: unknown = JSON.parse(text);
         if (!isRecord(value) || value['format'] !== FORMAT) return null;
-        const {format: _format, ...record} = value;
-        return isNextBootRecord(record) ? record : null;
+        if (!isNextBootRecord(value)) return null;
+        const {current, switchingTo, systems, obsolete, extensions} = value;
+        return {current, switchingTo, systems, obsolete, extensions};
     } catch {
         // Not JSON.
         return null;

@@ -15,7 +15,7 @@ import {MAX_REQUESTS, mapBounded} from './concurrency.ts';
 import {executePlan} from './execution.ts';
 import {type Failures, expected} from './failures.ts';
 import {tidyRecord} from './forgotten-systems.ts';
-import {ImageReleases} from './image-releases.ts';
+import {type ImageReleases, imageReleasesOf} from './image-releases.ts';
 import {imagePath} from './instances.ts';
 import {locked} from './lock.ts';
 import {
@@ -41,7 +41,7 @@ const PATIENCE = 60_000;
 const MAX_TRIES = 3;
 
 export function extensionsOfNextBoot(host: Host): ExtensionsOfNextBoot {
-    const releases = new ImageReleases(host);
+    const releases = imageReleasesOf(host);
     return {
         async assess(system) {
             const record = await readUsableRecord(host);
@@ -77,7 +77,7 @@ export interface FetchOptions {
 export async function fetchForSystem(
     host: Host,
     system: StagedSystem,
-    {features, newest = false, releases = new ImageReleases(host)}: FetchOptions,
+    {features, newest = false, releases = imageReleasesOf(host)}: FetchOptions,
     progress: Progress,
     signal: AbortSignal,
 ): Promise<readonly ExtensionOutlook[]> {
@@ -104,6 +104,8 @@ export async function fetchForSystem(
     const after = await survey();
     const record = recordOf(staged, system, after, reasons, isConcerned);
     await writeNextBootRecord(host, record);
+    // What was staged before, and is not any more, needs nothing now.
+    await tidyRecord(host, system.release);
     const said = findSystem(record, system.release)?.reasons ?? reasons;
     return after.map(prospect => outlookOf(prospect, system, said));
 }
@@ -146,7 +148,7 @@ async function fetchMissing(
 ): Promise<Readonly<Record<string, string>>> {
     const repositories = new Repositories(host);
     const rolledBack = await readRolledBack(host);
-    const reasons: Record<string, string> = {};
+    const reasons = new Map<string, string>();
     const tried = new Map<string, Set<string>>();
     let wanting = prospects.filter(
         ({problem, chosen, isDefined}) => problem === '' && isDefined && (newest || !chosen),
@@ -166,11 +168,12 @@ async function fetchMissing(
                     rejected,
                     signal,
                 });
-                if (!part && !prospect.chosen) reasons[id] ??= noVersion(id, system);
+                if (!part && !prospect.chosen && !reasons.has(id))
+                    reasons.set(id, noVersion(id, system));
                 return part ? [part] : [];
             } catch (error) {
                 const {message} = expected(error, signal);
-                if (!prospect.chosen) reasons[id] = notFetched(id, system, message);
+                if (!prospect.chosen) reasons.set(id, notFetched(id, system, message));
                 return [];
             }
         });
@@ -179,16 +182,16 @@ async function fetchMissing(
         await executePlan(host, plan, progress, signal, failures);
         for (const {feature, version} of plan.parts) {
             const error = failures.get(feature);
-            if (!error) delete reasons[feature];
-            else if (error.code === 'WrongState') reasons[feature] = noVersion(feature, system);
-            else reasons[feature] = notFetched(feature, system, error.message);
+            if (!error) reasons.delete(feature);
+            else if (error.code === 'WrongState') reasons.set(feature, noVersion(feature, system));
+            else reasons.set(feature, notFetched(feature, system, error.message));
             tried.set(feature, new Set([...(tried.get(feature) ?? []), version]));
         }
         wanting = wanting.filter(
             ({feature, chosen}) => !chosen && failures.get(feature.id)?.code === 'WrongState',
         );
     }
-    return reasons;
+    return Object.fromEntries(reasons);
 }
 
 interface FetchSearch {

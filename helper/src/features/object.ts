@@ -14,7 +14,8 @@ import {
     setAutomatic,
     update,
 } from './operations.ts';
-import {type FeatureState, needsRestart, readFeatures, readSummary} from './state.ts';
+import {isRecordStale} from './forgotten-systems.ts';
+import {type FeatureState, readFeatures, readSummary} from './state.ts';
 import {STATE_DIRECTORY, readInterrupted} from './transaction.ts';
 import {isVersion} from '../host/versions.ts';
 
@@ -31,7 +32,7 @@ export function featuresDomain(host: Host): Domain {
             objects.set(ROOT, {
                 [FeaturesInterface.name]: {
                     ...summary,
-                    RestartNeeded: features.some(needsRestart),
+                    RestartNeeded: features.some(({waitsForRestart}) => waitsForRestart),
                 },
             });
             for (const feature of features)
@@ -71,13 +72,17 @@ function escapeLabel(label: string): string {
         .join('');
 }
 
-/** A process that was killed may have left something: the first look at the features sets it right. */
+/**
+ * A process that was killed, or an OS image that is gone, may have left something: the first look at
+ * the features sets it right.
+ */
 async function recoverIfInterrupted(host: Host): Promise<void> {
     try {
         const names = await host.files.list(STATE_DIRECTORY);
         // Killed before its journal was whole, it had changed nothing, and left but that.
         const isUnfinished = names.some(name => name.startsWith('.#'));
-        if (isUnfinished || (await readInterrupted(host))) await recover(host);
+        if (isUnfinished || (await readInterrupted(host)) || (await isRecordStale(host)))
+            await recover(host);
     } catch (error) {
         // Somebody else is at it, or it cannot be done: then it shows as a Problem.
         if (!(error instanceof SnowError)) throw error;

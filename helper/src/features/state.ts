@@ -5,6 +5,7 @@ import type {FeatureProperties, FeaturesProperties} from '../generated/dbus.ts';
 import {missingRequisites, splitTransfers} from './activation.ts';
 import {loadDefinitions, transfersOfFeature} from './definitions.ts';
 import {type TransferState, readTransferState} from './instances.ts';
+import {findObstacle} from './obstacles.ts';
 import {type CachedManifest, readCachedManifest, readLastCheck} from './manifest-cache.ts';
 import type {Definitions, Feature, Transfer} from './model.ts';
 import {UPDATE_TIMER} from './operations.ts';
@@ -20,6 +21,8 @@ export interface FeatureState extends FeatureProperties {
     readonly transfers: readonly TransferSummary[];
     /** Harmless. */
     readonly warnings: readonly string[];
+    /** Whether a restart would merge another version of it than is merged now, or none. */
+    readonly waitsForRestart: boolean;
 }
 
 export interface TransferSummary {
@@ -62,12 +65,10 @@ export async function readFeatures(host: Host): Promise<readonly FeatureState[]>
                         readCachedManifest(host, transfer),
                     ]);
                     const offer = await readOffer(host, transfer, cached);
-                    return {
-                        state,
-                        cached,
-                        ...offer,
-                        isActive: active.includes(transfer),
-                    };
+                    const isActive = active.includes(transfer);
+                    const obstacle =
+                        isActive && isWaiting(host, state) ? await findObstacle(host, state) : null;
+                    return {state, cached, ...offer, isActive, obstacle};
                 }),
             );
             return describe(host, definitions, feature, transfers, interrupted);
@@ -90,11 +91,6 @@ export async function readSummary(host: Host): Promise<Omit<FeaturesProperties, 
     };
 }
 
-/** Whether the next boot would merge another version of it than is merged now. */
-export function needsRestart({Enabled, Installed, Active}: FeatureProperties): boolean {
-    return Enabled && Installed !== '' && Installed !== Active;
-}
-
 interface TransferView {
     readonly state: TransferState;
     readonly cached: CachedManifest | null;
@@ -103,6 +99,30 @@ interface TransferView {
     /** Why that is not known. */
     readonly problem: string;
     readonly isActive: boolean;
+    /** Why what is linked is not merged, even by a restart. */
+    readonly obstacle: string | null;
+}
+
+/** Whether something else is linked than is merged. */
+function isWaiting(host: Host, {linked, active}: TransferState): boolean {
+    return host.systemd !== null && linked !== null && linked.path !== active?.path;
+}
+
+/** A problem that a restart does not cure is none that waits for one. */
+function waitsForRestart(
+    host: Host,
+    feature: Feature,
+    transfers: readonly TransferView[],
+): boolean {
+    const needed = transfers.filter(({isActive}) => isActive);
+    const isWhole =
+        feature.problem === '' &&
+        !feature.masked &&
+        needed.every(({state, obstacle}) => state.linked !== null && obstacle === null);
+    const isComing = isWhole && needed.some(({state}) => isWaiting(host, state));
+    const isGoing = ({state, isActive}: TransferView): boolean =>
+        !isActive && state.link.target === null && state.active !== null;
+    return isComing || transfers.some(isGoing);
 }
 
 async function describe(
@@ -132,6 +152,7 @@ async function describe(
         Component: feature.component,
         Origin: feature.origin,
         Problem: problemOf(host, definitions, feature, transfers, interrupted),
+        waitsForRestart: waitsForRestart(host, feature, transfers),
         transfers: await Promise.all(transfers.map(view => summarize(host, view))),
         warnings: [
             ...new Set([
@@ -179,7 +200,7 @@ function problemOf(
     if (typeof interrupted === 'object' && interrupted?.features.includes(id))
         return `Its ${interrupted.operation} was interrupted; the next operation of snowctl cleans up`;
 
-    for (const {state, isActive} of transfers) {
+    for (const {state, isActive, obstacle} of transfers) {
         const {link, linked, extension, isMerged} = state;
         if (link.isBlocked) return `${link.path} is not a symbolic link; move it away`;
         if (!isActive) {
@@ -189,6 +210,7 @@ function problemOf(
         }
         if (link.isDangling) return `${link.path} leads nowhere: snowctl features update ${id}`;
         if (!linked) return `It is on, but not installed: snowctl features update ${id}`;
+        if (obstacle !== null) return `${obstacle}: snowctl features update ${id}`;
         if (host.systemd && !isMerged)
             return `${extension} ${linked.version} is installed, but not merged: snowctl features update ${id}`;
     }

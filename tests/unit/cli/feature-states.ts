@@ -19,6 +19,7 @@ export function featureState(id: string, known: Partial<FeatureState> = {}): Fea
         Problem: '',
         transfers: [],
         warnings: [],
+        waitsForRestart: false,
         ...known,
     };
 }
