@@ -7,7 +7,7 @@ import type {Compression, Host, SizedStream} from '../host/host.ts';
 import {MAX_MANIFEST_BYTES, parseManifest} from './manifest.ts';
 import type {AvailableInstance, Transfer} from './model.ts';
 import {compressionOf, matchPatterns} from './patterns.ts';
-import {verifySignature} from './signature.ts';
+import {Signatures} from './signature.ts';
 import {compareVersions} from '../host/versions.ts';
 
 const MANIFEST = 'SHA256SUMS';
@@ -24,9 +24,12 @@ const compressions: readonly Compression[] = ['zst', 'xz', 'gz', 'bz2', 'none'];
 export class Repositories {
     readonly #host: Host;
     readonly #manifests = new Map<string, Promise<string>>();
+    readonly #signatures: Signatures;
+    #fetching = 0;
 
     constructor(host: Host) {
         this.#host = host;
+        this.#signatures = new Signatures(host);
     }
 
     /** Text of the manifest of a url-file source, verified. Throws SnowError Network, NotFound, VerificationFailed. */
@@ -35,10 +38,27 @@ export class Repositories {
         const key = `${verify} ${source.path}`;
         let text = this.#manifests.get(key);
         if (!text) {
-            text = fetchManifest(this.#host, source.path, verify, signal);
+            text = this.#fetch(source.path, verify, signal);
             this.#manifests.set(key, text);
         }
         return text;
+    }
+
+    async #fetch(
+        source: string,
+        verify: boolean,
+        signal: AbortSignal | undefined,
+    ): Promise<string> {
+        this.#fetching++;
+        try {
+            const fetching = fetchManifest(this.#host, source, verify, signal);
+            if (verify) this.#signatures.prepare();
+            const {address, content, signature} = await fetching;
+            if (signature) await this.#signatures.verify(address, content, signature, signal);
+            return content.toString('utf8');
+        } finally {
+            if (--this.#fetching === 0) await this.#signatures[Symbol.asyncDispose]();
+        }
     }
 
     /** What a source offers for a transfer, newest first; one instance a version. */
@@ -78,12 +98,19 @@ export async function openSource(
     return file;
 }
 
+interface SignedManifest {
+    readonly address: string;
+    readonly content: Buffer;
+    /** Null: it need not be verified. */
+    readonly signature: Uint8Array | null;
+}
+
 async function fetchManifest(
     host: Host,
     source: string,
     verify: boolean,
     signal: AbortSignal | undefined,
-): Promise<string> {
+): Promise<SignedManifest> {
     const base = source.endsWith('/') ? source : `${source}/`;
     const address = base + MANIFEST;
     const options = signal ? {signal} : {};
@@ -92,8 +119,7 @@ async function fetchManifest(
         host.http.readBytes(address, {maxBytes: MAX_MANIFEST_BYTES, ...options}),
         verify ? fetchSignature(host, base, signal) : null,
     ]);
-    if (signature) await verifySignature(host, address, content, signature, signal);
-    return content.toString('utf8');
+    return {address, content, signature};
 }
 
 async function fetchSignature(

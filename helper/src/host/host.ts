@@ -51,6 +51,8 @@ export interface Scratch extends AsyncDisposable {
     readonly path: string;
     /** Writes a file and returns its path, as a program sees it. */
     write(name: string, content: Uint8Array): Promise<string>;
+    /** Reads what a program wrote there; at most 1 MiB. */
+    read(name: string): Promise<Buffer>;
 }
 
 export interface SizedStream {
@@ -144,6 +146,8 @@ export interface Programs {
      * has the last 64 KiB. Throws SnowError NotSupported, Cancelled, and what onLine() throws.
      */
     follow(command: readonly [string, ...string[]], options: FollowOptions): Promise<ProgramResult>;
+    /** Starts a program that answers lines, in a directory of this machine. It ends with its standard input. */
+    startCoprocess(command: readonly [string, ...string[]], directory: string): Promise<Coprocess>;
     /** Whether a program of that name can be run. */
     isInstalled(name: string): Promise<boolean>;
     /**
@@ -157,6 +161,12 @@ export interface Programs {
         output: PendingFile,
         options: DecompressOptions,
     ): Promise<void>;
+}
+
+/** A program that answers every line with one line. */
+export interface Coprocess extends AsyncDisposable {
+    /** More than one may be asked at a time. Throws SnowError Failed when it has ended, Cancelled. */
+    ask(line: string, signal?: AbortSignal): Promise<string>;
 }
 
 export interface DecompressOptions {

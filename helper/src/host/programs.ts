@@ -30,6 +30,10 @@ export const localPrograms: Programs = {
         const {followProgram} = await import('./follow-program.ts');
         return followProgram(command, options);
     },
+    async startCoprocess(command, directory) {
+        const {startCoprocess} = await import('./coprocess.ts');
+        return startCoprocess(command, directory);
+    },
     isInstalled,
     decompress,
 };
