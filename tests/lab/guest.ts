@@ -2,7 +2,7 @@
 import {type ChildProcess, spawn} from 'node:child_process';
 import {randomBytes} from 'node:crypto';
 import {createReadStream, existsSync} from 'node:fs';
-import {open, readFile, rm} from 'node:fs/promises';
+import {open, readFile, rm, stat, writeFile} from 'node:fs/promises';
 import {basename, join} from 'node:path';
 import type {Readable} from 'node:stream';
 import {setTimeout as sleep} from 'node:timers/promises';
@@ -275,6 +275,17 @@ export class Guest implements AsyncDisposable {
         const which = unit === undefined ? [] : ['-u', unit];
         await this.check(['journalctl', '--sync']);
         return this.check(['journalctl', '--no-pager', '-o', 'cat', ...which]);
+    }
+
+    /**
+     * Changes a file below /usr that was among `files`, as another OS image has another one; to be
+     * done right before a reboot.
+     */
+    async putVendorFile(path: string, content: string) {
+        const file = join(this.#scratch, 'files', path);
+        // the same inode, which is what the guest's overlay has open
+        await stat(file);
+        await writeFile(file, content);
     }
 
     /** Reboots it: /etc and /var stay, /run and all processes go. */
