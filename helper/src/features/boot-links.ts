@@ -65,10 +65,21 @@ async function switchLinks(
             : before;
     const record = {...left, switchingTo: essentialRelease(running)};
     await writeNextBootRecord(host, record);
+    if (switchingTo !== null) await removeUnfinished(host, extensions);
     const changed: string[] = [];
     for (const extension of extensions)
         if (await relink(host, record, extension, running)) changed.push(extension.name);
     return {record, changed};
+}
+
+/** Links under the temporary names that an interrupted change left. */
+async function removeUnfinished(
+    host: Host,
+    extensions: readonly RecordedExtension[],
+): Promise<void> {
+    const paths = extensions.flatMap(({links}) => links);
+    for (const directory of new Set(paths.map(path => dirname(path))))
+        await host.files.removePending(directory);
 }
 
 /** What the links lead to, by the name of the extension. */

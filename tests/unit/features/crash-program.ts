@@ -5,6 +5,8 @@
 import {appendFileSync} from 'node:fs';
 import promises, {type FileHandle} from 'node:fs/promises';
 
+import {followAtBoot} from '../../../helper/src/features/boot.ts';
+import {extensionsOfNextBoot} from '../../../helper/src/features/next-boot.ts';
 import {
     disable,
     enable,
@@ -70,12 +72,16 @@ const host: Host = {
 };
 const progress = {step: () => undefined, bytes: () => undefined};
 const {signal} = new AbortController();
+const debian14 = {release: {ID: 'debian', VERSION_ID: '14'}, tree: null};
 
 async function run(): Promise<void> {
     if (operation === 'enable') await enable(host, 'hello', {}, progress, signal);
     else if (operation === 'disable') await disable(host, 'hello', progress, signal);
     else if (operation === 'update') await update(host, null, {}, progress, signal);
     else if (operation === 'recover') await recover(host);
+    else if (operation === 'fetch')
+        await extensionsOfNextBoot(host).fetch(debian14, progress, signal);
+    else if (operation === 'boot') await followAtBoot({...host, systemd: null});
     else await rollback(host, 'hello', '', {}, progress, signal);
     await host.http.close();
 }
