@@ -13,6 +13,7 @@ import type {Caller, Outcome} from './harness/start-caller.ts';
 
 const FEATURE = 'org.frostyard.Snow1.Feature';
 const FEATURES = 'org.frostyard.Snow1.Features';
+const IMAGE = 'org.frostyard.Snow1.Image';
 const NOT_AUTHORIZED = 'org.frostyard.Snow1.Error.NotAuthorized';
 
 const rules = `polkit.addRule(function (action, subject) {
@@ -78,27 +79,73 @@ async function watchQuestions(): Promise<Running> {
 
 describe('with the defaults of the policy', () => {
     const calls = [
-        ['check', 'Features', `${FEATURES}.Check`],
-        ['update', 'Features/quick', `${FEATURE}.Update`],
-        ['manage', 'Features/quick', `${FEATURE}.Enable`],
+        ['check', 'Features', `${FEATURES}.Check`, []],
+        ['update', 'Features/quick', `${FEATURE}.Update`, []],
+        ['manage', 'Features/quick', `${FEATURE}.Enable`, []],
+        ['check the image', 'Image', `${IMAGE}.Check`, []],
+        ['update the image', 'Image', `${IMAGE}.Update`, []],
+        ['switch to a channel', 'Image', `${IMAGE}.Switch`, ['snowfield']],
+        ['switch to any image', 'Image', `${IMAGE}.SwitchReference`, ['quay.io/a/b:1']],
+        ['roll the image back', 'Image', `${IMAGE}.Rollback`, []],
+        ['unstage the image', 'Image', `${IMAGE}.Unstage`, []],
     ] as const;
     const allowed = {
-        active: ['check', 'update'],
+        active: ['check', 'update', 'check the image', 'update the image'],
         inactive: [],
         sessionless: [],
     } as const;
 
     for (const kind of ['active', 'inactive', 'sessionless'] as const) {
-        for (const [action, path, method] of calls) {
+        for (const [action, path, method, args] of calls) {
             const isAllowed = (allowed[kind] as readonly string[]).includes(action);
             it(`${isAllowed ? 'lets' : 'does not let'} ${kind} callers ${action}`, async () => {
                 const caller = await startCaller(kind);
-                const outcome = await caller.call(path, method, 'a{sv}', [{}]);
-                if (isAllowed) expect(outcome).toHaveProperty('body');
-                else expect(outcome).toMatchObject({error: [NOT_AUTHORIZED, expect.anything()]});
+                const signature = args.length > 0 ? 'sa{sv}' : 'a{sv}';
+                const call = () => caller.call(path, method, signature, [...args, {}]);
+                if (isAllowed) {
+                    // The job of the test before may be at its end just now.
+                    await expect.poll(call, {timeout: 5000}).toHaveProperty('body');
+                } else {
+                    expect(await call()).toMatchObject({
+                        error: [NOT_AUTHORIZED, expect.anything()],
+                    });
+                }
             });
         }
     }
+
+    it('asks for each method of the image just the action that is meant for it', async () => {
+        await using monitor = await watchQuestions();
+        const caller = await startCaller('sessionless');
+        const download = {'download-only': {$: ['b', true]}};
+        const all = [
+            ['Check', 'a{sv}', [{}]],
+            ['Update', 'a{sv}', [{}]],
+            ['Update', 'a{sv}', [download]],
+            ['Switch', 'sa{sv}', ['snowfield', {}]],
+            ['SwitchReference', 'sa{sv}', ['quay.io/a/b:1', {}]],
+            ['Rollback', 'a{sv}', [{}]],
+            ['Unstage', 'a{sv}', [{}]],
+        ] as const;
+        for (const [method, signature, args] of all) {
+            const outcome = await caller.call('Image', `${IMAGE}.${method}`, signature, [...args]);
+            expect(errorOf(outcome)[0]).toBe(NOT_AUTHORIZED);
+        }
+        await expect.poll(() => monitor.lines.filter(line => line.startsWith('{')).length).toBe(7);
+        const actions = monitor.lines
+            .filter(line => line.startsWith('{'))
+            .map(line => JSON.parse(line) as {payload: {data: readonly unknown[]}})
+            .map(({payload}) => String(payload.data[1]).replace('org.frostyard.Snow1.', ''));
+        expect(actions).toEqual([
+            'image.check',
+            'image.update',
+            'image.update',
+            'image.switch',
+            'image.switch-any',
+            'image.rollback',
+            'image.rollback',
+        ]);
+    });
 });
 
 describe('a prompt', () => {
@@ -139,6 +186,27 @@ describe('a prompt', () => {
         expect(await pending).toEqual({
             body: [expect.stringMatching(/^\/org\/frostyard\/Snow1\/Jobs\/\d+$/)],
         });
+    });
+
+    it('names the image that the system is switched to', async () => {
+        const caller = await startCaller('active');
+        await caller.becomeAgent('dismiss');
+        const ask = (method: string, argument: string) =>
+            caller.call('Image', `${IMAGE}.${method}`, 'sa{sv}', [argument, {}], {
+                allowInteraction: true,
+            });
+        const toChannel = ask('Switch', 'snowfield');
+        expect(await caller.nextEvent('prompt')).toMatchObject({
+            action: 'org.frostyard.Snow1.image.switch',
+            message: 'Authentication is required to switch the system to snowfield',
+        });
+        await toChannel;
+        const toAny = ask('SwitchReference', 'quay.io/a/b:1');
+        expect(await caller.nextEvent('prompt')).toMatchObject({
+            action: 'org.frostyard.Snow1.image.switch-any',
+            message: 'Authentication is required to switch the system to the image quay.io/a/b:1',
+        });
+        await toAny;
     });
 
     it('that is dismissed is told from one that was refused', async () => {

@@ -379,7 +379,10 @@ describe('properties', () => {
 
     it('of the service need no look at the machine', async () => {
         const before = reads();
-        expect(await getAll(bus, ROOT, MANAGER)).toEqual({Version: '1.2.3'});
+        expect(await getAll(bus, ROOT, MANAGER)).toEqual({
+            Version: '1.2.3',
+            ImageDriver: 'bootc',
+        });
         await call(bus, ROOT, `${DBUS}.Peer.Ping`);
         await call(bus, ROOT, `${MANAGER}.ListJobs`);
         expect(reads()).toBe(before);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // snowd with a features domain that has no machine behind it: a file says which features there are,
-// and the name of each how its jobs go. For tests of the protocol.
+// and the name of each how its jobs go. The image is that of a machine in memory. For tests of the
+// protocol.
+import {rmSync} from 'node:fs';
 import {readFile, rename, writeFile} from 'node:fs/promises';
 import {setTimeout as sleep} from 'node:timers/promises';
 
@@ -8,6 +10,9 @@ import {serve} from '../../../helper/src/bus/service.ts';
 import {FeatureInterface, FeaturesInterface} from '../../../helper/src/generated/dbus.ts';
 import type {Domain, JobSpec, ObjectSnapshot, Progress} from '../../../helper/src/host/domain.ts';
 import {SnowError} from '../../../helper/src/host/error.ts';
+import {initialState, writeJobState} from '../../../helper/src/image/job-state.ts';
+import {imageDomain} from '../../../helper/src/image/object.ts';
+import {type Manners, SNOW, SNOWFIELD, makeImageMachine} from '../../unit/image/image-machine.ts';
 
 /** What the file holds. */
 export interface StandInState {
@@ -17,6 +22,10 @@ export interface StandInState {
     readonly readTime?: number;
     /** Whether reading fails, in a way that nobody foresaw. */
     readonly isBroken?: boolean;
+    /** How changes of the image go. */
+    readonly image?: Partial<Manners>;
+    /** Whether a job of an earlier service still runs when this one starts, for a second. */
+    readonly isImageChanging?: boolean;
 }
 
 const [statePath = '', idleTimeout = '30000'] = process.argv.slice(2);
@@ -104,16 +113,50 @@ async function run(target: string, method: string, progress: Progress, signal: A
     return {version: '1.0', merged: true, warnings: [], features: target === '' ? [] : [target]};
 }
 
-const stop = new AbortController();
-process.on('SIGTERM', () => stop.abort());
-serve({
-    version: '1.2.3',
-    domains: [domain],
-    imageDriver: () => Promise.resolve(''),
-    idleTimeout: Number(idleTimeout),
-    machineId: () => Promise.resolve('0123456789abcdef0123456789abcdef'),
-    stop: stop.signal,
-}).then(
+/** The real domain of the image, on a machine whose programs are functions. */
+async function makeImageDomain(): Promise<Domain> {
+    const machine = await makeImageMachine();
+    process.on('exit', () => rmSync(machine.root, {recursive: true, force: true}));
+    const channels = {snow: SNOW, snowfield: SNOWFIELD};
+    for (const [name, image] of Object.entries(channels))
+        await machine.write({
+            [`/usr/lib/snow-control/channels.d/${name}.conf`]: `[Channel]\nName=${name}\nTitle=${name}\nImage=${image}\n`,
+        });
+    if ((await readState()).isImageChanging) {
+        const unit = 'snow-image-job.service';
+        const request = {operation: 'switch', target: 'snowfield', reference: SNOWFIELD} as const;
+        const state = initialState({...request, id: crypto.randomUUID(), startedBy: 1234});
+        await writeJobState(machine.host, {...state, step: 'Pulling snowfield'});
+        machine.units.set(unit, 'activating');
+        setTimeout(() => {
+            const done = {...state, state: 'done', results: {image: SNOWFIELD}} as const;
+            void writeJobState(machine.host, done).then(() => machine.units.delete(unit));
+        }, 1000);
+    }
+    const domain = imageDomain(machine.host, [machine.driver], machine.extensions);
+    return {
+        ...domain,
+        async snapshot() {
+            Object.assign(machine.manners, {newest: '2', ...(await readState()).image});
+            return domain.snapshot();
+        },
+    };
+}
+
+async function main(): Promise<number> {
+    const stop = new AbortController();
+    process.on('SIGTERM', () => stop.abort());
+    return serve({
+        version: '1.2.3',
+        domains: [domain, await makeImageDomain()],
+        imageDriver: () => Promise.resolve('bootc'),
+        idleTimeout: Number(idleTimeout),
+        machineId: () => Promise.resolve('0123456789abcdef0123456789abcdef'),
+        stop: stop.signal,
+    });
+}
+
+main().then(
     status => process.exit(status),
     (error: unknown) => {
         console.error(error);
