@@ -154,6 +154,7 @@ async function writeIfChanged(path, text) {
 }
 
 async function buildPrograms() {
+    const withoutXml = './helper/src/host/no-xml.ts';
     // The project's own package.json would make ES modules of them.
     await mkdir('dist', {recursive: true});
     await writeFile('dist/package.json', '{"type": "commonjs"}\n');
@@ -168,6 +169,7 @@ async function buildPrograms() {
             minifySyntax: true,
             minifyWhitespace: true,
             legalComments: 'eof',
+            alias: {'fast-xml-parser': withoutXml, 'fast-xml-builder': withoutXml},
             define: {__VERSION__: JSON.stringify(version)},
             banner: {js: '#!/usr/bin/node'},
             logLevel: 'warning',

@@ -144,14 +144,16 @@ export class ServiceClient implements Runner {
 
     /** Before the first call, so that not even a job that ends at once is missed. */
     async #subscribe(): Promise<void> {
-        await this.#bus.subscribe({sender: BUS_NAME, pathNamespace: JOBS}, signal => {
-            const job = this.#jobs.get(signal.path);
-            if (job) job.hear(signal);
-            else if (this.#startsPending > 0) this.#early.push(signal);
-        });
-        await this.#bus.watchOwner(BUS_NAME, () => {
-            this.#lose('The service snowd stopped in the middle');
-        });
+        await Promise.all([
+            this.#bus.subscribe({sender: BUS_NAME, pathNamespace: JOBS}, signal => {
+                const job = this.#jobs.get(signal.path);
+                if (job) job.hear(signal);
+                else if (this.#startsPending > 0) this.#early.push(signal);
+            }),
+            this.#bus.watchOwner(BUS_NAME, () => {
+                this.#lose('The service snowd stopped in the middle');
+            }),
+        ]);
         void this.#bus.closed.then(reason => {
             this.#lose(`The connection to the system bus is lost: ${reason}`);
         });

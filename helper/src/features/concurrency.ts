@@ -18,5 +18,23 @@ export async function mapBounded<Item, Result>(
     return results;
 }
 
+/** Runs functions of different callers, at most `limit` of them at the same time, in their order. */
+export function inTurns(limit: number): <Result>(run: () => Promise<Result>) => Promise<Result> {
+    const waiting: (() => void)[] = [];
+    let running = 0;
+    return async run => {
+        if (running < limit) running++;
+        // Whoever ends hands over its turn.
+        else await new Promise<void>(resolve => waiting.push(resolve));
+        try {
+            return await run();
+        } finally {
+            const next = waiting.shift();
+            if (next) next();
+            else running--;
+        }
+    };
+}
+
 /** Manifests that are fetched at the same time. */
 export const MAX_REQUESTS = 16;

@@ -4,7 +4,6 @@
 import type {Progress} from '../host/domain.ts';
 import {SnowError} from '../host/error.ts';
 import type {Host} from '../host/host.ts';
-import {MAX_REQUESTS, mapBounded} from './concurrency.ts';
 import {readStagedSystem} from './compatibility.ts';
 import {loadDefinitions, transfersOfFeature} from './definitions.ts';
 import {executePlan, type OperationResult} from './execution.ts';
@@ -104,16 +103,18 @@ export async function check(
     const repositories = new Repositories(host);
     const failures: Failures = new Map();
     const features = definitions.features.filter(feature => feature.problem === '');
-    const newer = await mapBounded(features, MAX_REQUESTS, async feature => {
-        try {
-            const transfers = transfersOfFeature(definitions, feature);
-            const offers = await readOffers(host, transfers, merged, repositories, signal);
-            return hasUpdate(offers) ? [feature.id] : [];
-        } catch (error) {
-            failures.set(feature.id, expected(error, signal));
-            return [];
-        }
-    });
+    const newer = await Promise.all(
+        features.map(async feature => {
+            try {
+                const transfers = transfersOfFeature(definitions, feature);
+                const offers = await readOffers(host, transfers, merged, repositories, signal);
+                return hasUpdate(offers) ? [feature.id] : [];
+            } catch (error) {
+                failures.set(feature.id, expected(error, signal));
+                return [];
+            }
+        }),
+    );
     await writeLastCheck(host, Date.now() / 1000);
     throwFailures('check', failures);
     return {version: '', merged: false, warnings: [], features: newer.flat()};

@@ -4,6 +4,7 @@ import {join} from 'node:path/posix';
 import {decompressorOf} from '../host/decompress.ts';
 import {SnowError} from '../host/error.ts';
 import type {Compression, Host, SizedStream} from '../host/host.ts';
+import {MAX_REQUESTS, inTurns} from './concurrency.ts';
 import {MAX_MANIFEST_BYTES, parseManifest} from './manifest.ts';
 import type {AvailableInstance, Transfer} from './model.ts';
 import {compressionOf, matchPatterns} from './patterns.ts';
@@ -25,6 +26,8 @@ export class Repositories {
     readonly #host: Host;
     readonly #manifests = new Map<string, Promise<string>>();
     readonly #signatures: Signatures;
+    /** While one is verified, the next is fetched. */
+    readonly #inTurns = inTurns(MAX_REQUESTS);
     #fetching = 0;
 
     constructor(host: Host) {
@@ -51,7 +54,7 @@ export class Repositories {
     ): Promise<string> {
         this.#fetching++;
         try {
-            const fetching = fetchManifest(this.#host, source, verify, signal);
+            const fetching = this.#inTurns(() => fetchManifest(this.#host, source, verify, signal));
             if (verify) this.#signatures.prepare();
             const {address, content, signature} = await fetching;
             if (signature) await this.#signatures.verify(address, content, signature, signal);

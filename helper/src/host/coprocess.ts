@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import {once} from 'node:events';
-import {createInterface} from 'node:readline';
 
 import {asSnowError} from './errno.ts';
 import {SnowError} from './error.ts';
@@ -34,7 +33,12 @@ export async function startCoprocess(
         () => fail(new SnowError('Failed', `${program} ended early`)),
         (error: unknown) => fail(asSnowError(error, `Cannot run ${program}`)),
     );
-    createInterface(child.stdout).on('line', line => questions.shift()?.resolve(line));
+    let begun = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+        const lines = (begun + text).split('\n');
+        begun = lines.pop() ?? '';
+        for (const line of lines) questions.shift()?.resolve(line);
+    });
     // Why it reads no more, its end says.
     child.stdin.on('error', () => undefined);
 

@@ -236,42 +236,43 @@ class SystemBusConnection implements BusConnection {
     }
 
     async subscribe(match: SignalMatch, listener: (signal: Signal) => void): Promise<Undo> {
+        const rule = ruleOf(match);
         let owner = match.sender;
         const isWellKnown = owner !== undefined && owner !== BUS && !owner.startsWith(':');
-        const unwatch =
+        const watching =
             isWellKnown && owner !== undefined
-                ? await this.watchOwner(owner, now => (owner = now))
+                ? this.watchOwner(owner, now => (owner = now))
                 : null;
         const filter = (signal: Signal): void => {
             if (matches(signal, match) && (owner === undefined || signal.sender === owner))
                 listener(signal);
         };
         this.#listeners.add(filter);
-        const rule = ruleOf(match);
-        await this.#busCall('AddMatch', 's', [rule]);
+        const [unwatch] = await Promise.all([watching, this.#busCall('AddMatch', 's', [rule])]);
         return async () => {
             if (!this.#listeners.delete(filter) || this.#isClosed) return;
-            await this.#busCall('RemoveMatch', 's', [rule]);
-            await unwatch?.();
+            await Promise.all([this.#busCall('RemoveMatch', 's', [rule]), unwatch?.()]);
         };
     }
 
     async watchOwner(name: string, listener: (owner: string) => void): Promise<Undo> {
         let wasTold = false;
-        const undo = await this.subscribe(
+        const subscribing = this.subscribe(
             {sender: BUS, interface: BUS, member: 'NameOwnerChanged', arg0: name},
             ({body}) => {
                 wasTold = true;
                 listener(String(body[2]));
             },
         );
-        try {
-            const [owner] = await this.#busCall('GetNameOwner', 's', [name]);
-            if (!wasTold) listener(String(owner));
-        } catch (error) {
-            if (!isBusError(error, 'NameHasNoOwner')) throw error;
-            if (!wasTold) listener('');
-        }
+        const asking = this.#busCall('GetNameOwner', 's', [name]).then(
+            ([owner]) => String(owner),
+            (error: unknown) => {
+                if (!isBusError(error, 'NameHasNoOwner')) throw error;
+                return '';
+            },
+        );
+        const [undo, owner] = await Promise.all([subscribing, asking]);
+        if (!wasTold) listener(owner);
         return undo;
     }
 

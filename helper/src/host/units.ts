@@ -124,7 +124,9 @@ async function runToItsEnd(
         return {...exit, stdout: await text(stdout), stderr: await text(stderr)};
     } finally {
         signal?.removeEventListener('abort', stop);
-        await manager.unrefUnit(unit);
+        manager.unrefUnit(unit).catch(() => {
+            // It is let go of when the connection ends.
+        });
     }
 }
 
