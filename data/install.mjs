@@ -33,6 +33,8 @@ const files = [
         'lib/systemd/system/snow-features-next-boot.service',
     ],
     ['data/systemd/snow-features-update.timer', 'lib/systemd/system/snow-features-update.timer'],
+    ['data/systemd/snow-image-staged.path', 'lib/systemd/system/snow-image-staged.path'],
+    ['data/systemd/snow-image-staged.service', 'lib/systemd/system/snow-image-staged.service'],
     ['polkit/org.frostyard.Snow1.policy', 'share/polkit-1/actions/org.frostyard.Snow1.policy'],
     [
         'polkit/examples/50-snow-control-admins.rules',
@@ -72,6 +74,10 @@ const links = [
         '../snow-features-next-boot.service',
         'lib/systemd/system/systemd-sysext.service.wants/snow-features-next-boot.service',
     ],
+    [
+        '../snow-image-staged.path',
+        'lib/systemd/system/multi-user.target.wants/snow-image-staged.path',
+    ],
 ];
 /** Directories that are ours alone. */
 const directories = [['dist/extension', `share/gnome-shell/extensions/${UUID}`]];
@@ -110,7 +116,9 @@ async function uninstall() {
 
 /** Only directories that carry our name, or were made for our link; the others are the system's, empty or not. */
 async function removeEmptyParent(directory) {
-    if (!/\/(snow-control|systemd-sysext\.service\.wants)$/.test(directory)) return;
+    if (!/\/(snow-control(\/channels\.d)?|systemd-sysext\.service\.wants)$/.test(directory)) return;
     const left = await readdir(directory).catch(() => ['unknown']);
-    if (left.length === 0) await rmdir(directory);
+    if (left.length > 0) return;
+    await rmdir(directory);
+    await removeEmptyParent(dirname(directory));
 }

@@ -19,6 +19,7 @@ import {
     isSameImage,
     nextDeployment,
 } from './model.ts';
+import {fetchNextExtensions, lookAhead} from './next-extensions.ts';
 import {recordNextSystem} from './next-system.ts';
 import {type Task, prepareOperation} from './operations.ts';
 import {writeUpdateStaged} from './snosi-files.ts';
@@ -186,26 +187,16 @@ class ImageJob {
         task: Task,
     ): Promise<readonly string[]> {
         const {host, request, extensions, signal, journal} = this.#parts;
-        const next = nextDeployment(after);
-        if (!next) return [];
+        if (!nextDeployment(after)) return [];
         try {
-            const system = await driver.stagedSystem(host, after);
-            await recordNextSystem(host, next, system);
+            await lookAhead({host, driver}, after);
             const isStaging = task.kind === 'change' || request.operation === 'update';
             if (!isStaging || request.operation === 'download') return [];
-            if (!system) {
-                this.#warnings.push(
-                    'The new image cannot be looked into: whether the extensions fit it shows after the restart',
-                );
-                return [];
-            }
             refuseCancelled(signal);
-            this.#report.step('Fetching extensions for the new image');
-            const outlooks = await extensions.fetch(system, this.#report, signal);
-            for (const {state, text, feature} of outlooks)
-                if (state === 'missing')
-                    this.#warnings.push(text || `${feature} has no version for the new image`);
-            return outlooks.flatMap(({state, feature}) => (state === 'ready' ? [feature] : []));
+            const parts = {host, driver, extensions, progress: this.#report, signal};
+            const {ready, warnings} = await fetchNextExtensions(parts, after);
+            this.#warnings.push(...warnings);
+            return ready;
         } catch (error) {
             if (!(error instanceof SnowError))
                 journal.error('The extensions cannot follow the image', error);

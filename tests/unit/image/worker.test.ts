@@ -5,6 +5,7 @@ import {SnowError} from '../../../helper/src/host/error.ts';
 import {readHistory} from '../../../helper/src/image/history.ts';
 import {readJobState} from '../../../helper/src/image/job-state.ts';
 import {readLastCheck} from '../../../helper/src/image/last-check.ts';
+import {followStaged} from '../../../helper/src/image/next-extensions.ts';
 import {
     type ImageMachine,
     SNOWFIELD,
@@ -318,6 +319,52 @@ describe('cancelling', () => {
             results: {outcome: 'staged', warnings: [expect.stringContaining('too late')]},
         });
         expect(await machine.read(STAGED)).toContain(digestOf('2'));
+    });
+});
+
+describe('an image that another program staged', () => {
+    const follow = (): Promise<void> =>
+        followStaged(
+            {
+                ...machine,
+                progress: {step: () => undefined, bytes: () => undefined},
+                signal: new AbortController().signal,
+            },
+            {
+                info: text => void machine.journal.push(text),
+                notice: text => void machine.journal.push(text),
+            },
+        );
+
+    it('is followed by the extensions, once', async () => {
+        machine.status = statusOf({staged: deployment('2')});
+        machine.outlooks = [
+            {feature: 'docker', state: 'ready', version: '3', text: ''},
+            {feature: 'podman', state: 'missing', version: '', text: 'podman has none for 14'},
+        ];
+        await follow();
+        expect(machine.journal).toEqual(['Ready for 2: docker', 'podman has none for 14']);
+        expect(await machine.read(RELEASE)).toContain('VERSION_ID="14"');
+        await follow();
+        machine.status = statusOf({staged: deployment('3')});
+        await follow();
+        expect(machine.calls).toEqual(['fetch extensions', 'fetch extensions']);
+    });
+
+    it('that was followed by our own job is left alone', async () => {
+        machine.manners.newest = '2';
+        await machine.work('update');
+        machine.calls.length = 0;
+        await follow();
+        expect(machine.calls).toEqual([]);
+    });
+
+    it('and took back again is forgotten', async () => {
+        machine.status = statusOf({staged: deployment('2')});
+        await follow();
+        machine.status = statusOf();
+        await follow();
+        expect(await machine.read(RELEASE)).toBeNull();
     });
 });
 
