@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import type {Host} from '../host/host.ts';
+import type {Release} from '../host/os-release.ts';
 import {type Followed, followRunningSystem} from './boot-links.ts';
+import {NEXT_RELEASE, readStagedOsRelease} from './compatibility.ts';
 import {locked} from './lock.ts';
+import {isSameSystem} from './next-boot-record.ts';
 import {recoverTransaction} from './transaction.ts';
 
 /** Milliseconds to wait for another process; the rest of the boot waits for this one. */
@@ -16,7 +19,15 @@ const PATIENCE = 3000;
 export async function followAtBoot(host: Host): Promise<Followed | null> {
     const run = async (): Promise<Followed | null> => {
         await recoverTransaction(host);
-        return followRunningSystem(host, true);
+        const followed = await followRunningSystem(host, true);
+        if (followed) await forgetStaged(host, followed.record.current);
+        return followed;
     };
     return locked(host, run, {patience: PATIENCE});
+}
+
+/** A soft reboot keeps /run: what was staged there is what runs now. */
+async function forgetStaged(host: Host, running: Release): Promise<void> {
+    const staged = await readStagedOsRelease(host);
+    if (staged && isSameSystem(staged, running)) await host.files.remove(NEXT_RELEASE);
 }

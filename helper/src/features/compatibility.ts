@@ -11,7 +11,7 @@ const STAGED = '/run/ostree/staged-deployment';
 const DEPLOYMENTS = '/ostree/deploy';
 
 /** What who staged an image left of it, for those who cannot look into it. */
-const NEXT_RELEASE = '/run/snow-control/next-system/os-release';
+export const NEXT_RELEASE = '/run/snow-control/next-system/os-release';
 const NEXT_IMAGE = '/run/snow-control/next-system/image.json';
 
 /** os-release(5) of the OS image that the next boot will use; null: none is staged, or it cannot be looked into. */

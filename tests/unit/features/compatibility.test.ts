@@ -9,6 +9,7 @@ import {
     incompatibility,
     readExtensionRelease,
     readStagedOsRelease,
+    readStagedSystem,
 } from '../../../helper/src/features/compatibility.ts';
 import {localHost} from '../../../helper/src/host/local-host.ts';
 import {parseRelease} from '../../../helper/src/host/os-release.ts';
@@ -96,6 +97,23 @@ describe('in a tree', () => {
         expect(
             await readExtensionRelease({...host, programs}, '/hello_1_13_x86-64.raw', 'hello'),
         ).toBeNull();
+    });
+
+    it('knows what was left of an image that nobody else can look into', async () => {
+        const host = localHost(root);
+        const directory = '/run/snow-control/next-system';
+        await writeTree(root, {[`${directory}/os-release`]: 'ID="debian"\nVERSION_ID="14"\n'});
+        const release = {ID: 'debian', VERSION_ID: '14'};
+        expect(await readStagedSystem(host)).toEqual({release, tree: null});
+        for (const [text, tree] of [
+            ['{"tree": "/mnt"}', '/mnt'],
+            ['{"tree": null}', null],
+            ['{"tree": "mnt"}', null],
+            ['{', null],
+        ] as const) {
+            await writeTree(root, {[`${directory}/image.json`]: text});
+            expect(await readStagedSystem(host)).toEqual({release, tree});
+        }
     });
 
     it('knows the image that is staged for the next boot', async () => {

@@ -205,6 +205,17 @@ describe('when another OS image is staged', () => {
         expect(requests.map(({path}) => path)).toContain('/ext/moved/moved_2.0_14_x86-64.raw.zst');
     });
 
+    it('says that it does not know what depends on the kernel', async () => {
+        await machine.define({name: 'hello', source: {MatchPattern: 'hello_@v_%v.raw'}});
+        await machine.write({
+            '/etc/sysupdate.hello.d/hello.feature.d/on.conf': '[Feature]\nEnabled=yes\n',
+            '/proc/sys/kernel/osrelease': '6.12.0\n',
+        });
+        const [outlook] = await stage('14');
+        expect(outlook).toMatchObject({feature: 'hello', state: 'unknown'});
+        expect(outlook?.text).toContain('%v has no value here: no kernel is known');
+    });
+
     it('does not take a version that was rolled back from, if there is another', async () => {
         await machine.define({name: 'hello'});
         await machine.offer(both('hello', '1.0'));
@@ -292,6 +303,28 @@ describe('the next boot', () => {
             await boot('13');
             expect(await mergedNames()).toEqual([image('hello', '1.0'), image('old', '1')]);
         }
+    });
+
+    it('is seen to, too, when the system before it is staged again', async () => {
+        await stage('14');
+        await boot('14');
+        await machine.repository.clearLog();
+        expect(await stage('13')).toEqual([
+            {feature: 'hello', state: 'ready', version: '1.0', text: ''},
+            {feature: 'old', state: 'ready', version: '1', text: ''},
+        ]);
+        expect((await machine.repository.log()).requests).toEqual([]);
+        await unstage();
+        await recover(machine.host);
+        await boot('13');
+        expect(await mergedNames()).toEqual([image('hello', '1.0'), image('old', '1')]);
+    });
+
+    it('ends what was staged where /run outlives it', async () => {
+        await stage('14');
+        await machine.write({'/etc/os-release': osRelease('14')});
+        await followAtBoot(machine.offline());
+        expect(await machine.read(NEXT_RELEASE)).toBeNull();
     });
 
     it('goes back to the version that a system had, not to its newest', async () => {
