@@ -189,10 +189,13 @@ async function prepareRollback({driver, work}: OperationParts): Promise<Task> {
     return Promise.resolve({
         kind: 'change',
         change: () => driver.rollback(work),
-        shortcoming: after =>
-            after.isRollbackQueued && after.rollback && isSameImage(after.rollback, rollback)
+        shortcoming(after) {
+            // What is newer than the image that runs counts as staged where versions tell them apart.
+            const next = nextDeployment(after);
+            return next && isSameImage(next, rollback)
                 ? null
-                : 'The rollback ended without an error, and the next restart does not start it',
+                : 'The rollback ended without an error, and the next restart does not start it';
+        },
     });
 }
 
