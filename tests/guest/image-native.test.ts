@@ -335,7 +335,7 @@ describe('an update that fails half way leaves the running version, and no half 
         let output = '';
         child.stdout?.on('data', (text: Buffer) => (output += text.toString()));
         const ended = new Promise(resolve => child.once('close', resolve));
-        await machine.guest.check(['pkill', '-TERM', '-f', '^node /var/lib/lab/drive.mjs']);
+        await machine.guest.check(['pkill', '-TERM', '-f', '^node /var/lib/lab/[d]rive.mjs']);
         await ended;
         const driven = JSON.parse(output) as Driven;
         expect(driven.error?.[0]).toBe('Cancelled');
@@ -345,7 +345,12 @@ describe('an update that fails half way leaves the running version, and no half 
 
     test('a kill, which systemd-sysupdate alone does not get over', async () => {
         await startUpdate();
-        await machine.guest.check(['pkill', '-KILL', '-f', 'drive.mjs|systemd-sysupdate|sd-pull']);
+        await machine.guest.check([
+            'pkill',
+            '-KILL',
+            '-f',
+            '[d]rive.mjs|[s]ystemd-sysupdate|[s]d-pull',
+        ]);
         expect((await machine.drive('status')).after).toMatchObject({
             staged: null,
             problem: 'An update was interrupted; to try again: snowctl image update',
