@@ -544,6 +544,6 @@ describe('the sandbox', () => {
         const log = await snow.guest.check(
             'journalctl --sync; journalctl -o cat --no-pager UNIT=snow-control-sysext-refresh.service',
         );
-        expect(log).toContain('Started snow-control-sysext-refresh.service');
+        expect(log).toContain('Finished snow-control-sysext-refresh.service');
     });
 });

@@ -61,7 +61,7 @@ async function refreshes(cursor: string) {
     const log = await snow.guest.check(
         `journalctl --sync; journalctl --no-pager -o cat --after-cursor='${cursor}' UNIT=snow-control-sysext-refresh.service`,
     );
-    return log.split('\n').filter(line => line.startsWith('Started ')).length;
+    return log.split('\n').filter(line => line.startsWith('Finished ')).length;
 }
 
 async function journalCursor() {
