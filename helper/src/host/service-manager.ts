@@ -98,7 +98,7 @@ export class ServiceManager {
         };
     }
 
-    /** Waits until it is inactive, failed or gone. */
+    /** Waits until it is inactive, failed or gone, and not about to be started. */
     async waitForUnit(unit: string, signal?: AbortSignal): Promise<void> {
         const news = new News(this.#bus, signal);
         const tell = (): void => news.tell();
@@ -120,11 +120,18 @@ export class ServiceManager {
         ]);
         try {
             // Only what it says itself counts: a reload of systemd removes all units, for a moment.
-            while (!ENDED.has(await this.activeState(unit))) await news.next();
+            while (!(await this.#isOver(unit))) await news.next();
         } finally {
             await Promise.all(undo.map(each => each()));
             if (--this.#watchers === 0) await this.#call('Unsubscribe');
         }
+    }
+
+    async #isOver(unit: string): Promise<boolean> {
+        // Asked for first: a job ends by changing the state.
+        const job = await this.#property(unit, UNIT, 'Job');
+        const hasJob = Array.isArray(job) && job[0] !== 0;
+        return !hasJob && ENDED.has(await this.activeState(unit));
     }
 
     #subscribe(match: SignalMatch, listener: (signal: Signal) => void) {

@@ -9,6 +9,8 @@ import {JOB_STATE, type JobState, initialState, readJobState, writeJobState} fro
 
 export const WORKER_UNIT = 'snow-image-job.service';
 const WORKER = '/usr/lib/snow-control/snow-image-job';
+/** Has the extensions follow what others stage, and would begin before the worker gets to it. */
+const STAGED_UNIT = 'snow-image-staged.service';
 
 /** Seconds in which a program is ended, what it left is taken away, and the machine looked at again. */
 const STOP_TIMEOUT = 90;
@@ -45,7 +47,7 @@ export function workerJob(host: Host, otherUnits: readonly string[], request: Wa
             await writeJobState(host, initialState(whole));
             await systemd.startUnit(WORKER_UNIT, [WORKER, ...jobArguments(whole)], {
                 description: descriptions[whole.operation],
-                before: otherUnits,
+                before: [...otherUnits, STAGED_UNIT],
                 stopTimeout: STOP_TIMEOUT,
             });
             return followJob(host, whole.id, progress, signal);

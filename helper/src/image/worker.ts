@@ -298,6 +298,9 @@ async function remember(
     }
 }
 
+/** What a bar is drawn from, several times a second, by a program that has no pipe for it. */
+const PROGRESS = /^\{.*"type":\s*"progress"/;
+
 /** What the tools say goes to the journal as well. */
 function withJournal(host: Host, journal: WorkerJournal): Host {
     return {
@@ -309,7 +312,8 @@ function withJournal(host: Host, journal: WorkerJournal): Host {
                 return host.programs.follow(command, {
                     ...options,
                     onLine(line, from) {
-                        if (from !== 'progress') journal.info(`${command[0]}: ${line}`);
+                        if (from !== 'progress' && !PROGRESS.test(line))
+                            journal.info(`${command[0]}: ${line}`);
                         options.onLine(line, from);
                     },
                 });
