@@ -2,7 +2,7 @@
 import type {ChildProcess} from 'node:child_process';
 import {once} from 'node:events';
 import {write} from 'node:fs';
-import type {Readable, Writable} from 'node:stream';
+import type {Writable} from 'node:stream';
 
 import {asSnowError, hasErrno} from './errno.ts';
 import {SnowError} from './error.ts';
@@ -29,13 +29,10 @@ const MAX_MEMORY = 2 * 1024 ** 3;
 /** Bytes that come in before what was made of them is sent to the disk. */
 const WRITEBACK_INTERVAL = 12 * 1024 ** 2;
 
-/** Bytes that wait for the decompressor: enough for it to find some whenever it looks. */
-const MAX_WAITING = 1024 ** 2;
-
 /** See Programs.decompress. */
 export async function decompress(
     format: Compression,
-    input: Readable,
+    input: AsyncIterable<Uint8Array>,
     output: PendingFile,
     options: DecompressOptions,
 ): Promise<void> {
@@ -64,13 +61,13 @@ function writebackCounter(output: PendingFile): (bytes: number) => void {
 
 /** Already a bounded, checked stream of ours: there is nothing to take privileges away from. */
 async function copy(
-    input: Readable,
+    input: AsyncIterable<Uint8Array>,
     {fd}: PendingFile,
     maxBytes: number,
     take: (chunk: Uint8Array) => void,
 ): Promise<void> {
     let total = 0;
-    for await (const chunk of input as AsyncIterable<Uint8Array>) {
+    for await (const chunk of input) {
         take(chunk);
         total += chunk.length;
         if (total > maxBytes) throw tooLarge(maxBytes);
@@ -86,7 +83,7 @@ async function copy(
 
 async function unpack(
     program: readonly [string, ...string[]],
-    input: Readable,
+    input: AsyncIterable<Uint8Array>,
     output: PendingFile,
     {maxBytes, signal}: DecompressOptions,
     take: (chunk: Uint8Array) => void,
@@ -163,43 +160,35 @@ async function childEnd(child: ChildProcess): Promise<ChildEnd> {
 }
 
 /** Writes at the pace of the reader. Returns why the input ended early; a reader that left is not its fault. */
-function feed(
-    input: Readable,
+async function feed(
+    input: AsyncIterable<Uint8Array>,
     stdin: Writable,
     ended: Promise<unknown>,
     take: (chunk: Uint8Array) => void,
 ): Promise<unknown> {
-    return new Promise(resolve => {
+    let isGone = false;
+    const gone = new Promise<void>(resolve => {
         const leave = (): void => {
-            input.off('data', pass);
-            input.pause();
-            stdin.destroy();
-            resolve(undefined);
+            isGone = true;
+            resolve();
         };
-        const pass = (chunk: Uint8Array): void => {
-            take(chunk);
-            stdin.write(chunk, written);
-            if (stdin.writableLength >= MAX_WAITING) input.pause();
-        };
-        const written = (): void => {
-            if (input.isPaused() && stdin.writableLength < MAX_WAITING / 2) input.resume();
-        };
-        if (input.errored) {
-            resolve(input.errored);
-            return;
-        }
         stdin.on('error', leave);
         void ended.then(leave);
-        input.on('error', resolve);
-        input.on('close', () => {
-            if (!input.readableEnded) resolve(new SnowError('Failed', 'The download ended early'));
-        });
-        input.on('end', () => {
-            stdin.end();
-            resolve(undefined);
-        });
-        input.on('data', pass);
     });
+    try {
+        for await (const chunk of input) {
+            take(chunk);
+            // Its buffer may be used again once it is written.
+            const written = new Promise(resolve => stdin.write(chunk, resolve));
+            await Promise.race([written, gone]);
+            if (isGone) break;
+        }
+        if (isGone) stdin.destroy();
+        else stdin.end();
+        return undefined;
+    } catch (error) {
+        return error ?? new SnowError('Failed', 'The download ended early');
+    }
 }
 
 function throwUnlessUnpacked(program: string, end: ChildEnd, maxBytes: number): void {

@@ -2,8 +2,6 @@
 // What the rest of the program can do to the machine. Each part is implemented in its own file of
 // this folder; a test builds a Host on a temporary tree.
 
-import type {Readable} from 'node:stream';
-
 export interface Host {
     /** Prefix of every path: empty for the running system, else an absolute directory. */
     readonly root: string;
@@ -58,7 +56,12 @@ export interface Scratch extends AsyncDisposable {
 export interface SizedStream {
     /** Bytes; null when that is not known. */
     readonly totalBytes: number | null;
-    readonly stream: Readable;
+    readonly stream: ByteStream;
+}
+
+/** A piece of it is valid until the next one is asked for: its buffer may be used again. */
+export interface ByteStream extends AsyncIterable<Uint8Array> {
+    destroy(): unknown;
 }
 
 /** Every path is absolute and inside the root; "not there" is null, [] or false and never an error. */
@@ -157,7 +160,7 @@ export interface Programs {
      */
     decompress(
         format: Compression,
-        input: Readable,
+        input: AsyncIterable<Uint8Array>,
         output: PendingFile,
         options: DecompressOptions,
     ): Promise<void>;

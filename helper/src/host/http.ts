@@ -64,6 +64,19 @@ async function loadClient(options: EnvHttpProxyAgent.Options): Promise<HttpClien
     return {agent: new Agent(options), request};
 }
 
+/** A piece of it is valid until the next one is asked for. */
+interface Body extends AsyncIterable<Uint8Array> {
+    destroy(error?: Error): unknown;
+}
+
+interface Answer {
+    readonly statusCode: number;
+    readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+    readonly body: Body;
+}
+
+const requestHeaders = {'accept-encoding': 'identity', 'user-agent': 'snow-control'} as const;
+
 interface RequestOptions {
     readonly signal?: AbortSignal;
     readonly offset?: number;
@@ -81,23 +94,30 @@ export function localHttp(limits: HttpLimits = httpLimits): Http {
             maxHeaderSize: 32 * 1024,
         }));
 
-    async function open(address: string, options: HttpOptions): Promise<SizedStream> {
-        const {url, response} = await follow('GET', address, options);
-        return accept(url, response, options);
+    /** Small files come over connections that are kept, large ones over one of their own. */
+    async function open(
+        address: string,
+        options: HttpOptions,
+        isLarge = true,
+    ): Promise<SizedStream> {
+        const get = (url: URL): Promise<Answer> =>
+            isLarge && !options.offset && !hasProxy()
+                ? getDirectly(url, options)
+                : request('GET', url, options);
+        const {url, answer} = await follow(get, address, options.offset ? 206 : 200);
+        return accept(url, answer, options);
     }
 
     /** The answer that the redirects lead to. */
-    async function follow(
-        method: 'GET' | 'HEAD',
+    async function follow<Kind extends Answer>(
+        send: (url: URL) => Promise<Kind>,
         address: string,
-        options: RequestOptions,
-    ): Promise<{readonly url: URL; readonly response: Dispatcher.ResponseData}> {
+        expected = 200,
+    ): Promise<{readonly url: URL; readonly answer: Kind}> {
         let url = parseUrl(address);
         for (let redirects = 0; ; redirects++) {
-            const response = await request(method, url, options);
-            const {statusCode, headers, body} = response;
-            // Without a listener an error that comes after we lost interest would end the process.
-            body.on('error', () => undefined);
+            const answer = await send(url);
+            const {statusCode, headers, body} = answer;
             const location = headers['location'];
             if (REDIRECTS.has(statusCode) && typeof location === 'string') {
                 body.destroy();
@@ -106,7 +126,7 @@ export function localHttp(limits: HttpLimits = httpLimits): Http {
                 url = redirected(url, location);
                 continue;
             }
-            if (statusCode === (options.offset ? 206 : 200)) return {url, response};
+            if (statusCode === expected) return {url, answer};
             body.destroy();
             throw NOT_THERE.has(statusCode)
                 ? new SnowError('NotFound', `${url} is not there (HTTP status ${statusCode})`)
@@ -117,63 +137,83 @@ export function localHttp(limits: HttpLimits = httpLimits): Http {
     async function request(
         method: 'GET' | 'HEAD',
         url: URL,
-        options: RequestOptions,
+        {signal, offset}: RequestOptions,
     ): Promise<Dispatcher.ResponseData> {
-        const {signal, offset} = options;
         // Many requests of one operation end with the same signal; that is no leak.
         if (signal) setMaxListeners(0, signal);
         if (signal?.aborted) throw new SnowError('Cancelled', `${url} was not fetched`);
         try {
             const {agent, request: send} = await client();
-            return await send.call(agent, {
+            const response = await send.call(agent, {
                 origin: url.origin,
                 path: url.pathname + url.search,
                 method,
                 highWaterMark: BODY_BUFFER,
-                headers: {
-                    'accept-encoding': 'identity',
-                    'user-agent': 'snow-control',
-                    ...(offset ? {range: `bytes=${offset}-`} : {}),
-                },
+                headers: {...requestHeaders, ...(offset ? {range: `bytes=${offset}-`} : {})},
                 ...(signal ? {signal} : {}),
             });
+            // Without a listener an error that comes after we lost interest would end the process.
+            response.body.on('error', () => undefined);
+            return response;
         } catch (error) {
             throw networkError(url, error, signal);
         }
     }
 
-    function accept(
-        url: URL,
-        {headers, body}: Dispatcher.ResponseData,
-        {maxBytes, signal}: HttpOptions,
-    ): SizedStream {
-        const length = headers['content-length'];
-        const totalBytes =
-            typeof length === 'string' && /^\d+$/.test(length) ? Number(length) : null;
+    async function getDirectly(url: URL, options: RequestOptions): Promise<Answer> {
+        const {signal} = options;
+        if (signal) setMaxListeners(0, signal);
+        const {requestDirectly} = await import('./direct-download.ts');
+        try {
+            const response = await requestDirectly(url, requestHeaders, limits, signal);
+            const {statusCode, headers, pieces} = response;
+            const destroy = (error?: Error): void => response.destroy(error);
+            const isPlain = 'content-length' in headers && !('transfer-encoding' in headers);
+            if (isPlain || statusCode !== 200)
+                return {
+                    statusCode,
+                    headers,
+                    body: {[Symbol.asyncIterator]: () => pieces[Symbol.asyncIterator](), destroy},
+                };
+            // Whatever else there is in HTTP, the library knows.
+            destroy();
+        } catch (error) {
+            throw networkError(url, error, signal);
+        }
+        return request('GET', url, options);
+    }
+
+    function accept(url: URL, answer: Answer, {maxBytes, signal}: HttpOptions): SizedStream {
+        const {headers, body} = answer;
+        const totalBytes = contentLength(headers);
         if (totalBytes !== null && totalBytes > maxBytes) {
             body.destroy();
             throw new SnowError('Network', `${url} is larger than ${maxBytes} bytes`);
         }
+        const pieces = bounded(url, body, {totalBytes, maxBytes, limits, signal});
         return {
             totalBytes,
-            stream: boundedBody(url, body, {totalBytes, maxBytes, limits, signal}),
+            stream: {
+                [Symbol.asyncIterator]: () => pieces,
+                destroy: () => void body.destroy(),
+            },
         };
     }
 
     return {
-        open,
+        open: (address, options) => open(address, options),
         async size(address, options = {}) {
-            const {response} = await follow('HEAD', address, options);
-            await response.body.dump();
-            return contentLength(response.headers);
+            const {answer} = await follow(url => request('HEAD', url, options), address);
+            await answer.body.dump();
+            return contentLength(answer.headers);
         },
         async readBytes(url, options) {
             const timeout = AbortSignal.timeout(limits.whole);
             const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
             const chunks: Uint8Array[] = [];
             try {
-                const {stream} = await open(url, {...options, signal});
-                for await (const chunk of stream) chunks.push(chunk as Uint8Array);
+                const {stream} = await open(url, {...options, signal}, false);
+                for await (const chunk of stream) chunks.push(chunk);
             } catch (error) {
                 if (timeout.aborted && !options.signal?.aborted)
                     throw new SnowError('Network', `${url} takes too long`, {cause: error});
@@ -193,7 +233,7 @@ export function localHttp(limits: HttpLimits = httpLimits): Http {
     };
 }
 
-function contentLength(headers: Dispatcher.ResponseData['headers']): number | null {
+function contentLength(headers: Answer['headers']): number | null {
     const length = headers['content-length'];
     return typeof length === 'string' && /^\d+$/.test(length) ? Number(length) : null;
 }
@@ -205,50 +245,51 @@ interface Bounds {
     readonly signal: AbortSignal | undefined;
 }
 
-/**
- * The body, as long as it keeps to its bounds. By events, since a promise for every chunk takes
- * longer than all that is done with it.
- */
-function boundedBody(url: URL, body: Readable, bounds: Bounds): Readable {
-    const {totalBytes, maxBytes, limits, signal} = bounds;
-    const countBuffer = bufferCounter();
+/** The body, as long as it keeps to its bounds. */
+async function* bounded(
+    url: URL,
+    body: Body,
+    {totalBytes, maxBytes, limits, signal}: Bounds,
+): AsyncGenerator<Uint8Array> {
+    const countBuffer = body instanceof Readable ? bufferCounter() : null;
     let received = 0;
     let before = 0;
-    const stream = new Readable({
-        highWaterMark: BODY_BUFFER,
-        read: () => void body.resume(),
-        destroy(error, done) {
-            clearInterval(watch);
-            body.destroy();
-            done(error);
-        },
-    });
-    const fail = (error: unknown): void => {
-        if (!stream.destroyed) stream.destroy(networkError(url, error, signal));
-    };
     const watch = setInterval(() => {
         if (received - before < limits.minimumBytes)
-            fail(new SnowError('Network', `${url} is too slow`));
+            body.destroy(new SnowError('Network', `${url} is too slow`));
         before = received;
     }, limits.slow);
-    // A chunk is garbage once the next one is there.
-    body.on('data', (chunk: Uint8Array) => {
-        countBuffer(chunk.length);
-        received += chunk.length;
-        if (received > maxBytes)
-            fail(new SnowError('Network', `${url} is larger than ${maxBytes} bytes`));
-        else if (!stream.push(chunk)) body.pause();
-    });
-    body.on('error', fail);
-    body.on('end', () => {
-        if (totalBytes === null || received === totalBytes) stream.push(null);
-        else
-            fail(new SnowError('Network', `${url} ended after ${received} of ${totalBytes} bytes`));
-    });
-    // Nothing flows before somebody reads; who does so finds an error that came earlier.
-    body.pause();
-    stream.on('error', () => undefined);
-    return stream;
+    try {
+        for await (const chunk of body) {
+            received += chunk.length;
+            if (received > (totalBytes ?? maxBytes))
+                throw new SnowError(
+                    'Network',
+                    `${url} is larger than ${totalBytes ?? maxBytes} bytes`,
+                );
+            yield chunk;
+            countBuffer?.(chunk.length);
+            // A connection that is kept is given back by the library, when it has seen the end.
+            if (received === totalBytes && !countBuffer) break;
+        }
+    } catch (error) {
+        throw networkError(url, error, signal);
+    } finally {
+        clearInterval(watch);
+        body.destroy();
+    }
+    if (totalBytes !== null && received !== totalBytes)
+        throw new SnowError(
+            'Network',
+            `Cannot fetch ${url}: the connection was closed early, after ${received} of ${totalBytes} bytes`,
+        );
+}
+
+/** Proxies are the library's business. */
+function hasProxy(): boolean {
+    return ['http_proxy', 'HTTP_PROXY', 'https_proxy', 'HTTPS_PROXY'].some(
+        name => (process.env[name] ?? '') !== '',
+    );
 }
 
 function parseUrl(text: string): URL {

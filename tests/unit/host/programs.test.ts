@@ -3,7 +3,6 @@ import {execFileSync} from 'node:child_process';
 import {mkdtemp, readFile, readdir, rm} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
-import {Readable} from 'node:stream';
 
 import {afterEach, beforeEach, describe, expect, it} from 'vitest';
 
@@ -31,8 +30,7 @@ async function unpack(
 ): Promise<Buffer> {
     const pending = await host.files.createPending('/image');
     try {
-        const stream = Readable.from(input, {objectMode: false});
-        await host.programs.decompress(format, stream, pending, {maxBytes: 1e6, ...options});
+        await host.programs.decompress(format, input, pending, {maxBytes: 1e6, ...options});
         await pending.commit();
         return await readFile(join(root, 'image'));
     } finally {
