@@ -9,6 +9,7 @@ import {FeaturesToggle} from './features-toggle.js';
 import {JobIndicator} from './job-indicator.js';
 import {Notifications} from './notifications.js';
 import {SnowClient} from './snow-client.js';
+import {SystemToggle} from './system-toggle.js';
 
 export default class SnowControlExtension extends Extension {
     /** What disable() has to do, filled as things are made. */
@@ -20,18 +21,29 @@ export default class SnowControlExtension extends Extension {
         const client = new SnowClient();
         this.#undo.push(() => client.destroy());
 
-        const toggle = new FeaturesToggle(client, settings, () => this.openPreferences());
-        this.#undo.push(() => toggle.destroy());
+        const openPreferences = () => this.openPreferences();
+        const features = new FeaturesToggle(client, settings, openPreferences);
+        this.#undo.push(() => features.destroy());
 
-        const indicator = new JobIndicator(client, [toggle]);
+        const system = new SystemToggle(client, settings, openPreferences);
+        this.#undo.push(() => system.destroy());
+
+        const indicator = new JobIndicator(client, [system, features]);
         this.#undo.push(() => indicator.destroy());
         // Its type in @girs asks for a panel button, its code for an indicator.
         const quickSettings = Main.panel.statusArea.quickSettings as unknown as {
             addExternalIndicator(indicator: SystemIndicator): void;
         };
         quickSettings.addExternalIndicator(indicator);
+        // At a login the shell takes them in the reverse order.
+        system.get_parent()?.set_child_above_sibling(features, system);
 
-        const notifications = new Notifications(client, settings, () => toggle.menu.isOpen);
+        const toggles = {features, image: system};
+        const notifications = new Notifications(
+            client,
+            settings,
+            domain => toggles[domain].menu.isOpen,
+        );
         this.#undo.push(() => notifications.destroy());
 
         // The service is started for its answer: not while the desktop itself still starts.

@@ -1,41 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The rows of all features, which scroll when they are many.
-import Clutter from 'gi://Clutter';
 import GObject from 'gi://GObject';
-import St from 'gi://St';
-
-import {ensureActorVisibleInScrollView} from 'resource:///org/gnome/shell/misc/animationUtils.js';
 
 import {FeatureRow} from './feature-row.js';
 import {viewFeature} from './feature-view.js';
+import {ScrollBox} from './scroll-box.js';
 import {type SnowClient, canCancel} from './snow-client.js';
 import type {Feature} from './snow-objects.js';
 
-export class FeatureList extends St.ScrollView {
+export class FeatureList extends ScrollBox {
     static {
         GObject.registerClass({GTypeName: 'SnowControlFeatureList'}, this);
     }
 
     #client: SnowClient;
-    #box: St.BoxLayout;
     /** By object path, in the order of the features. */
     #rows = new Map<string, FeatureRow>();
 
     constructor(client: SnowClient) {
-        const box = new St.BoxLayout({
-            orientation: Clutter.Orientation.VERTICAL,
-            xExpand: true,
-        });
-        super({
-            styleClass: 'snow-feature-list vfade',
-            hscrollbarPolicy: St.PolicyType.NEVER,
-            vscrollbarPolicy: St.PolicyType.AUTOMATIC,
-            overlayScrollbars: true,
-            xExpand: true,
-            child: box,
-        });
+        super();
         this.#client = client;
-        this.#box = box;
     }
 
     sync(): void {
@@ -62,10 +46,9 @@ export class FeatureList extends St.ScrollView {
             if (!row) {
                 row = this.#createRow(path, Name);
                 this.#rows.set(path, row);
-                this.#box.add_child(row);
+                this.box.add_child(row);
             }
-            if (this.#box.get_child_at_index(index) !== row)
-                this.#box.set_child_at_index(row, index);
+            if (this.box.get_child_at_index(index) !== row) this.box.set_child_at_index(row, index);
         });
     }
 
@@ -78,13 +61,7 @@ export class FeatureList extends St.ScrollView {
             },
             job => void this.#client.cancel(job),
         );
-        for (const widget of row.focusable) {
-            widget.connect('key-focus-in', () => {
-                // Only for a key: under the pointer the list would run away from it.
-                if (Clutter.get_current_event()?.type() === Clutter.EventType.KEY_PRESS)
-                    ensureActorVisibleInScrollView(this, widget);
-            });
-        }
+        for (const widget of row.focusable) this.followFocus(widget);
         return row;
     }
 }

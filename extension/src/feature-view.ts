@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // From the cached properties to what the menu shows. Pure, so that it says nothing in any language.
 
-import {type Feature, type Job, featurePath, isRunning} from './snow-objects.js';
+import {type Feature, type Job, failure, featurePath, isRunning} from './snow-objects.js';
 import {compareVersions} from './version-order.js';
 
 /** Why a call was refused before there was a job. */
@@ -13,6 +13,7 @@ export interface Refusal {
 
 /** What the view is made of, beside the feature itself. */
 export interface Surroundings {
+    /** Those of the features. */
     readonly jobs: readonly Job[];
     /** By object path: calls that wait for their answer, and the switch they ask for. */
     readonly asked: ReadonlyMap<string, boolean>;
@@ -109,17 +110,11 @@ function versionText(feature: Feature): string {
     return next && next !== here ? `${here} → ${next}` : here;
 }
 
-function pendingState(feature: Feature): Pending {
+export function pendingState(feature: Feature): Pending {
     if (!feature.Enabled) return feature.Active ? 'unmerged-at-boot' : 'none';
     return feature.Installed && feature.Installed !== feature.Active ? 'merged-at-boot' : 'none';
 }
 
 function belongsTo(job: Job, feature: Feature): boolean {
     return job.Target !== '' && featurePath(job.Target) === feature.path;
-}
-
-/** What the last of the jobs failed with. */
-function failure(jobs: readonly Job[]): string {
-    const last = jobs.at(-1);
-    return last?.State === 'failed' ? last.Error[1] : '';
 }

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The sign in the panel while a job runs; it brings the toggles into Quick Settings.
+// The signs in the panel while jobs run; it brings the toggles into Quick Settings.
 import GObject from 'gi://GObject';
-import type St from 'gi://St';
 
 import {
     type QuickSettingsItem,
     SystemIndicator,
 } from 'resource:///org/gnome/shell/ui/quickSettings.js';
 
-import {ICON_NAME} from './features-toggle.js';
+import {ICON_NAME as FEATURES_ICON_NAME} from './features-toggle.js';
 import type {SnowClient} from './snow-client.js';
 import {isRunning} from './snow-objects.js';
+import {ICON_NAME as SYSTEM_ICON_NAME} from './system-toggle.js';
 import {gettext as _} from './text.js';
 
 export class JobIndicator extends SystemIndicator {
@@ -18,22 +18,27 @@ export class JobIndicator extends SystemIndicator {
         GObject.registerClass({GTypeName: 'SnowControlJobIndicator'}, this);
     }
 
-    #client: SnowClient;
-    #icon: St.Icon;
-
     constructor(client: SnowClient, toggles: readonly QuickSettingsItem[]) {
         super();
-        this.#client = client;
-        this.#icon = this._addIndicator();
-        this.#icon.iconName = ICON_NAME;
-        this.#icon.accessibleName = _('Extensions are being changed');
         this.quickSettingsItems.push(...toggles);
-        const changedId = client.connect('changed', () => this.#sync());
+        const signs = [
+            {
+                domain: 'features' as const,
+                iconName: FEATURES_ICON_NAME,
+                accessibleName: _('Extensions are being changed'),
+            },
+            {
+                domain: 'image' as const,
+                iconName: SYSTEM_ICON_NAME,
+                accessibleName: _('The system is being changed'),
+            },
+        ].map(({domain, ...looks}) => ({domain, icon: Object.assign(this._addIndicator(), looks)}));
+        const sync = () => {
+            for (const {domain, icon} of signs)
+                icon.visible = client.jobsOf(domain).some(isRunning);
+        };
+        const changedId = client.connect('changed', sync);
         this.connect('destroy', () => client.disconnect(changedId));
-        this.#sync();
-    }
-
-    #sync(): void {
-        this.#icon.visible = this.#client.surroundings.jobs.some(isRunning);
+        sync();
     }
 }

@@ -1,32 +1,40 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Tells what ended while nobody looked at the menu.
+// Tells what ended while nobody looked at its menu, and of an update that waits for a restart.
 import Gio from 'gi://Gio';
 
 import * as Main from 'resource:///org/gnome/shell/ui/main.js';
 import * as MessageTray from 'resource:///org/gnome/shell/ui/messageTray.js';
 
-import {ICON_NAME} from './features-toggle.js';
+import {describeFeatures, featureFailureTitle} from './feature-messages.js';
+import {ICON_NAME as FEATURES_ICON_NAME} from './features-toggle.js';
+import {describeImage, describeStaged, imageFailureTitle} from './image-messages.js';
+import type {Message} from './message.js';
+import {askToRestart, canRestart} from './session-restart.js';
 import type {EndedJob, RefusedCall, SnowClient} from './snow-client.js';
-import {fill, gettext as _, ngettext} from './text.js';
-import {hasUpdate} from './feature-view.js';
+import {domainOf} from './snow-objects.js';
+import {StagedNotice} from './staged-notice.js';
+import {ICON_NAME as SYSTEM_ICON_NAME} from './system-toggle.js';
+import {gettext as _} from './text.js';
 
 /** The person said no, or is not allowed to: nothing that they have to be told. */
 const ANSWERS = ['org.frostyard.Snow1.Error.NotAuthorized', 'org.frostyard.Snow1.Error.Cancelled'];
 
-interface Message {
-    readonly title: string;
-    readonly body: string;
-}
+type Domain = 'features' | 'image';
 
 export class Notifications {
     #client: SnowClient;
     #settings: Gio.Settings;
-    #isWatched: () => boolean;
-    #source: MessageTray.Source | null = null;
+    #isWatched: (domain: Domain) => boolean;
+    #sources = new Map<Domain, MessageTray.Source>();
     #handlers: readonly number[];
+    #stagedNotice: StagedNotice;
 
     /** `isWatched` says whether the menu that shows the same is open. */
-    constructor(client: SnowClient, settings: Gio.Settings, isWatched: () => boolean) {
+    constructor(
+        client: SnowClient,
+        settings: Gio.Settings,
+        isWatched: (domain: Domain) => boolean,
+    ) {
         this.#client = client;
         this.#settings = settings;
         this.#isWatched = isWatched;
@@ -34,122 +42,96 @@ export class Notifications {
             client.connect('job-ended', (_client, ended: EndedJob) => this.#onEnded(ended)),
             client.connect('call-refused', (_client, call: RefusedCall) => this.#onRefused(call)),
         ];
+        this.#stagedNotice = new StagedNotice(client, identity => this.#tellStaged(identity));
     }
 
     destroy(): void {
+        this.#stagedNotice.destroy();
         for (const id of this.#handlers) this.#client.disconnect(id);
-        this.#source?.destroy(MessageTray.NotificationDestroyedReason.SOURCE_CLOSED);
+        for (const source of [...this.#sources.values()])
+            source.destroy(MessageTray.NotificationDestroyedReason.SOURCE_CLOSED);
     }
 
     #onEnded(ended: EndedJob): void {
         const {Operation, Target, State, StartedByUID, Error: failure} = ended.job;
         const isOwn = StartedByUID === this.#client.uid;
-        if (isOwn && this.#isWatched()) return;
+        const domain = knownDomain(Operation);
+        if (isOwn && this.#isWatched(domain)) return;
 
         if (State === 'failed') {
             const [, message] = failure;
-            this.#tellFailure({title: failureTitle(Operation, Target), body: message}, isOwn);
+            this.#tellFailure(
+                domain,
+                {title: failureTitle(Operation, Target), body: message},
+                isOwn,
+            );
         } else if (State === 'done') {
-            const message = this.#describeResult(ended, isOwn);
+            const {features, image} = this.#client;
+            const message =
+                domain === 'image'
+                    ? describeImage(ended.job, isOwn, image)
+                    : describeFeatures(ended, isOwn, features);
             if (message && this.#settings.get_boolean('notify-finished'))
-                this.#show(message, isOwn);
+                this.#show(domain, message, isOwn);
         }
     }
 
     #onRefused({operation, target, refusal}: RefusedCall): void {
-        if (this.#isWatched() || ANSWERS.includes(refusal.name)) return;
-        this.#tellFailure({title: failureTitle(operation, target), body: refusal.message}, true);
+        const domain = knownDomain(operation);
+        if (this.#isWatched(domain) || ANSWERS.includes(refusal.name)) return;
+        const title = failureTitle(operation, target);
+        this.#tellFailure(domain, {title, body: refusal.message}, true);
     }
 
-    #tellFailure(message: Message, isOwn: boolean): void {
-        if (this.#settings.get_boolean('notify-failures')) this.#show(message, isOwn);
+    #tellFailure(domain: Domain, message: Message, isOwn: boolean): void {
+        if (this.#settings.get_boolean('notify-failures')) this.#show(domain, message, isOwn);
     }
 
-    /** Null: nothing worth a word. What others did is only told where it brought something new. */
-    #describeResult({job, results}: EndedJob, isOwn: boolean): Message | null {
-        const name = job.Target;
-        const version = typeof results.version === 'string' ? results.version : '';
-        const features = Array.isArray(results.features) ? results.features.map(String) : [];
-        const later = results.merged === false ? _('Active after a restart') : '';
-        const versionText = version && fill(_('Version %s'), version);
-
-        if (job.Operation === 'features.update') {
-            if (features.length === 0 && !(isOwn && name)) return null;
-            const names = features.join(', ') || name;
-            return {
-                title: _('Extensions updated'),
-                body: [names, later].filter(Boolean).join('\n'),
-            };
-        }
-        if (!isOwn) return null;
-
-        switch (job.Operation) {
-            case 'features.enable':
-                return {
-                    title: later ? fill(_('%s installed'), name) : fill(_('%s is ready'), name),
-                    body: later || versionText,
-                };
-            case 'features.disable':
-                return {title: fill(_('%s removed'), name), body: ''};
-            case 'features.rollback':
-                return {title: fill(_('%s rolled back'), name), body: later || versionText};
-            case 'features.check':
-                return this.#describeUpdates();
-            default:
-                return null;
-        }
+    #tellStaged(identity: string): boolean {
+        const {image} = this.#client;
+        if (!image || !this.#settings.get_boolean('notify-system-update')) return false;
+        if (!this.#isWatched('image')) this.#show('image', describeStaged(identity, image), true);
+        return true;
     }
 
-    #describeUpdates(): Message {
-        const names = this.#client.features.filter(hasUpdate).map(feature => feature.Name);
-        if (names.length === 0) return {title: _('Extensions are up to date'), body: ''};
-        const title = ngettext('%s update available', '%s updates available', names.length);
-        return {title: fill(title, names.length), body: names.join(', ')};
-    }
-
-    /** What the person did not start goes to the list without a banner. */
-    #show({title, body}: Message, isOwn: boolean): void {
-        const source = this.#getSource();
+    /** What the person need not see at once goes to the list without a banner. */
+    #show(domain: Domain, {title, body, isForRestart}: Message, isUrgent: boolean): void {
+        const source = this.#getSource(domain);
         const notification = new MessageTray.Notification({
             source,
             title,
             body,
-            gicon: new Gio.ThemedIcon({name: ICON_NAME}),
-            urgency: isOwn ? MessageTray.Urgency.NORMAL : MessageTray.Urgency.LOW,
+            gicon: new Gio.ThemedIcon({name: iconName(domain)}),
+            urgency: isUrgent ? MessageTray.Urgency.NORMAL : MessageTray.Urgency.LOW,
         });
+        if (isForRestart && canRestart()) notification.addAction(_('Restart…'), askToRestart);
         source.addNotification(notification);
     }
 
-    #getSource(): MessageTray.Source {
-        if (this.#source) return this.#source;
+    #getSource(domain: Domain): MessageTray.Source {
+        const known = this.#sources.get(domain);
+        if (known) return known;
         const source = new MessageTray.Source({
-            title: _('Extensions'),
-            icon: new Gio.ThemedIcon({name: ICON_NAME}),
+            title: domain === 'image' ? _('System') : _('Extensions'),
+            icon: new Gio.ThemedIcon({name: iconName(domain)}),
         });
-        source.connect('destroy', () => {
-            this.#source = null;
-        });
+        source.connect('destroy', () => this.#sources.delete(domain));
         Main.messageTray.add(source);
-        this.#source = source;
+        this.#sources.set(domain, source);
         return source;
     }
 }
 
+function knownDomain(operation: string): Domain {
+    return domainOf(operation) === 'image' ? 'image' : 'features';
+}
+
+function iconName(domain: Domain): string {
+    return domain === 'image' ? SYSTEM_ICON_NAME : FEATURES_ICON_NAME;
+}
+
 function failureTitle(operation: string, target: string): string {
-    switch (operation) {
-        case 'features.enable':
-            return fill(_('Could not install %s'), target);
-        case 'features.disable':
-            return fill(_('Could not remove %s'), target);
-        case 'features.rollback':
-            return fill(_('Could not roll back %s'), target);
-        case 'features.update':
-            return target
-                ? fill(_('Could not update %s'), target)
-                : _('Could not update extensions');
-        case 'features.check':
-            return _('Could not check for updates');
-        default:
-            return _('Could not change extensions');
-    }
+    return knownDomain(operation) === 'image'
+        ? imageFailureTitle(operation, target)
+        : featureFailureTitle(operation, target);
 }

@@ -14,25 +14,31 @@ export default class SnowControlPreferences extends ExtensionPreferences {
     override async fillPreferencesWindow(window: Adw.PreferencesWindow): Promise<void> {
         const settings = this.getSettings();
         const page = new Adw.PreferencesPage({
-            title: _('Extensions'),
+            title: _('Snow Control'),
             iconName: 'application-x-addon-symbolic',
         });
         page.add(
             createSwitches(settings, _('Quick Settings'), [
+                {key: 'show-system', title: _('Show System'), subtitle: ''},
                 {key: 'show-features', title: _('Show Extensions'), subtitle: ''},
             ]),
         );
         page.add(
             createSwitches(settings, _('Notifications'), [
                 {
+                    key: 'notify-system-update',
+                    title: _('System Updates'),
+                    subtitle: _('An update of the system that waits for a restart'),
+                },
+                {
                     key: 'notify-finished',
                     title: _('Finished Work'),
-                    subtitle: _('Extensions that were installed, removed or updated'),
+                    subtitle: _('What was installed, removed, updated or rolled back'),
                 },
                 {
                     key: 'notify-failures',
                     title: _('Failures'),
-                    subtitle: _('Extensions that could not be installed, removed or updated'),
+                    subtitle: _('What could not be installed, removed, updated or rolled back'),
                 },
             ]),
         );
@@ -64,7 +70,7 @@ function createSwitches(
 
 /** The automatic updates belong to the service: the row shows its state, and asks it for another. */
 function createUpdates(client: SnowClient, window: Adw.PreferencesWindow): Adw.PreferencesGroup {
-    const group = new Adw.PreferencesGroup({title: _('Updates')});
+    const group = new Adw.PreferencesGroup({title: _('Extensions')});
     const automatic = new Adw.SwitchRow({
         title: _('Automatic Updates'),
         subtitle: _('Fetched in the background, active after the next restart'),

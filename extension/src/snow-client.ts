@@ -5,8 +5,10 @@ import Gio from 'gi://Gio';
 import GLib from 'gi://GLib';
 import GObject from 'gi://GObject';
 
+import {isIOError} from './async-files.js';
+import {DirectoryWatch} from './directory-watch.js';
 import type {Refusal, Surroundings} from './feature-view.js';
-import type {FeaturesProperties} from './generated/dbus.js';
+import type {FeaturesProperties, ImageProperties} from './generated/dbus.js';
 import {
     FEATURE,
     FEATURES,
@@ -18,6 +20,7 @@ import {
     ROOT_PATH,
     SnowObjects,
     type Values,
+    domainOf,
     isRunning,
 } from './snow-objects.js';
 import {gettext as _} from './text.js';
@@ -28,6 +31,8 @@ const PROPERTIES = 'org.freedesktop.DBus.Properties';
 
 /** Where systemd-sysext looks for what it merges: others may change it, too. */
 const WATCHED_DIRECTORIES = ['/var/lib/extensions', '/run/extensions'];
+/** Where snow's own scripts, and the service, say what they did to the OS image. */
+const SNOSI_DIRECTORY = '/run/snosi';
 const WATCH_DELAY_MS = 500;
 
 /** A prompt for a password may wait for minutes. */
@@ -53,6 +58,8 @@ export class SnowClient extends GObject.Object {
                 Signals: {
                     /** Something in the view is another; many changes make one signal. */
                     changed: {},
+                    /** Another image may have been staged. */
+                    'snosi-changed': {},
                     'job-ended': {param_types: [GObject.TYPE_JSOBJECT]},
                     'call-refused': {param_types: [GObject.TYPE_JSOBJECT]},
                 },
@@ -65,12 +72,13 @@ export class SnowClient extends GObject.Object {
     #cancellable = new Gio.Cancellable();
     #objects = new SnowObjects();
     #asked = new Map<string, boolean>();
+    #asking = new Set<string>();
     #refusals = new Map<string, Refusal>();
     #isAvailable = false;
     #problem = '';
 
     #undo: (() => void)[] = [];
-    #monitors = new Map<string, Gio.FileMonitor>();
+    #watches: DirectoryWatch[] = [];
     #changedId = 0;
     #watchId = 0;
     #refreshing: Promise<void> | null = null;
@@ -96,12 +104,33 @@ export class SnowClient extends GObject.Object {
         return this.#objects.summary;
     }
 
+    /** Null: no driver manages the image of this system. */
+    get image(): ImageProperties | null {
+        return this.#objects.image;
+    }
+
     get version(): string {
         return this.#objects.version;
     }
 
+    /** What the features are shown with. */
     get surroundings(): Surroundings {
-        return {jobs: this.#objects.jobs, asked: this.#asked, refusals: this.#refusals};
+        return {jobs: this.jobsOf('features'), asked: this.#asked, refusals: this.#refusals};
+    }
+
+    /** Oldest first, those that ended too. */
+    jobsOf(domain: 'features' | 'image'): readonly Job[] {
+        return this.#objects.jobs.filter(job => domainOf(job.Operation) === domain);
+    }
+
+    /** What the last call to an object was refused with. */
+    refusalOf(path: string): Refusal | null {
+        return this.#refusals.get(path) ?? null;
+    }
+
+    /** Whether a call to an object waits for its answer: for a password, most likely. */
+    isAsking(path: string): boolean {
+        return this.#asking.has(path);
     }
 
     /** Connects and asks for everything once. */
@@ -119,8 +148,7 @@ export class SnowClient extends GObject.Object {
     destroy(): void {
         this.#cancellable.cancel();
         for (const undo of this.#undo.splice(0).reverse()) undo();
-        for (const monitor of this.#monitors.values()) monitor.cancel();
-        this.#monitors.clear();
+        for (const watch of this.#watches.splice(0)) watch.destroy();
         if (this.#changedId) GLib.source_remove(this.#changedId);
         if (this.#watchId) GLib.source_remove(this.#watchId);
         this.#changedId = this.#watchId = 0;
@@ -150,7 +178,7 @@ export class SnowClient extends GObject.Object {
         const [method, operation] = isOn
             ? ['Enable', 'features.enable']
             : ['Disable', 'features.disable'];
-        await this.#startJob(feature.path, FEATURE, method, noOptions(), {
+        await this.startJob(feature.path, FEATURE, method, noOptions(), {
             operation,
             target: feature.Name,
         });
@@ -159,14 +187,14 @@ export class SnowClient extends GObject.Object {
     }
 
     async updateAll(): Promise<void> {
-        await this.#startJob(FEATURES_PATH, FEATURES, 'UpdateAll', noOptions(), {
+        await this.startJob(FEATURES_PATH, FEATURES, 'UpdateAll', noOptions(), {
             operation: 'features.update',
             target: '',
         });
     }
 
     async check(): Promise<void> {
-        await this.#startJob(FEATURES_PATH, FEATURES, 'Check', noOptions(), {
+        await this.startJob(FEATURES_PATH, FEATURES, 'Check', noOptions(), {
             operation: 'features.check',
             target: '',
         });
@@ -174,10 +202,34 @@ export class SnowClient extends GObject.Object {
 
     async setAutomatic(isAutomatic: boolean): Promise<void> {
         const parameters = new GLib.Variant('(ba{sv})', [isAutomatic, {}]);
-        await this.#startJob(FEATURES_PATH, FEATURES, 'SetAutomatic', parameters, {
+        await this.startJob(FEATURES_PATH, FEATURES, 'SetAutomatic', parameters, {
             operation: 'features.automatic',
             target: '',
         });
+    }
+
+    /**
+     * Calls a method that starts a job. Never rejects: what fails is told by `call-refused` and the view.
+     *
+     * @param told what to tell of a call that was refused
+     */
+    async startJob(
+        path: string,
+        interfaceName: string,
+        method: string,
+        parameters: GLib.Variant,
+        told: {readonly operation: string; readonly target: string},
+    ): Promise<void> {
+        this.#refusals.delete(path);
+        this.#asking.add(path);
+        this.#queueChanged();
+        try {
+            await this.#call(path, interfaceName, method, parameters);
+        } catch (error) {
+            if (!isCancelled(error)) this.#refuse(path, told.operation, told.target, error);
+        }
+        this.#asking.delete(path);
+        this.#queueChanged();
     }
 
     async cancel(job: Job): Promise<void> {
@@ -267,39 +319,19 @@ export class SnowClient extends GObject.Object {
         this.#queueChanged();
     }
 
-    /** Each that exists by now. (A monitor of one that does not would poll for it.) */
+    /** What the service shows is made of these. */
     #watchDirectories(): void {
-        for (const path of WATCHED_DIRECTORIES) {
-            if (this.#monitors.has(path)) continue;
-            const directory = Gio.File.new_for_path(path);
-            directory.query_info_async(
-                Gio.FILE_ATTRIBUTE_STANDARD_TYPE,
-                Gio.FileQueryInfoFlags.NONE,
-                GLib.PRIORITY_LOW,
-                this.#cancellable,
-                (_file, result) => {
-                    try {
-                        directory.query_info_finish(result);
-                    } catch {
-                        // Not there: nothing was ever merged from it.
-                        return;
-                    }
-                    if (!this.#monitors.has(path)) this.#watchDirectory(directory, path);
-                },
-            );
-        }
-    }
-
-    #watchDirectory(directory: Gio.File, path: string): void {
-        const monitor = directory.monitor_directory(Gio.FileMonitorFlags.NONE, this.#cancellable);
-        monitor.connect('changed', (_monitor, file, _other, event) => {
-            if (event === Gio.FileMonitorEvent.DELETED && file.equal(directory)) {
-                monitor.cancel();
-                this.#monitors.delete(path);
-            }
+        if (this.#watches.length > 0) return;
+        this.#watches = WATCHED_DIRECTORIES.map(
+            path => new DirectoryWatch(path, () => this.#refreshSoon()),
+        );
+        const snosi = new DirectoryWatch(SNOSI_DIRECTORY, () => {
+            this.emit('snosi-changed');
             this.#refreshSoon();
         });
-        this.#monitors.set(path, monitor);
+        this.#watches.push(snosi);
+        // What was staged before counts, too.
+        this.emit('snosi-changed');
     }
 
     #refreshSoon(): void {
@@ -309,22 +341,6 @@ export class SnowClient extends GObject.Object {
             void this.refresh();
             return GLib.SOURCE_REMOVE;
         });
-    }
-
-    async #startJob(
-        path: string,
-        interfaceName: string,
-        method: string,
-        parameters: GLib.Variant,
-        {operation, target}: {operation: string; target: string},
-    ): Promise<void> {
-        this.#refusals.delete(path);
-        this.#queueChanged();
-        try {
-            await this.#call(path, interfaceName, method, parameters);
-        } catch (error) {
-            if (!isCancelled(error)) this.#refuse(path, operation, target, error);
-        }
     }
 
     #refuse(path: string, operation: string, target: string, error: unknown): void {
@@ -376,7 +392,8 @@ export function canCancel(client: SnowClient, job: Job): boolean {
     return isRunning(job) && job.StartedByUID === client.uid;
 }
 
-function noOptions(): GLib.Variant {
+/** The parameters of a method that takes nothing but options. */
+export function noOptions(): GLib.Variant {
     return new GLib.Variant('(a{sv})', [{}]);
 }
 
@@ -388,10 +405,7 @@ async function getSystemBus(cancellable: Gio.Cancellable): Promise<Gio.DBusConne
 }
 
 function isCancelled(error: unknown): boolean {
-    return (
-        error instanceof GLib.Error &&
-        error.matches(Gio.io_error_quark(), Gio.IOErrorEnum.CANCELLED)
-    );
+    return isIOError(error, Gio.IOErrorEnum.CANCELLED);
 }
 
 function describeError(error: unknown): Refusal {

@@ -4,16 +4,19 @@
 import type {
     FeatureProperties,
     FeaturesProperties,
+    ImageProperties,
     JobProperties,
     ManagerProperties,
 } from './generated/dbus.js';
 
 export const ROOT_PATH = '/org/frostyard/Snow1';
 export const FEATURES_PATH = `${ROOT_PATH}/Features`;
+export const IMAGE_PATH = `${ROOT_PATH}/Image`;
 
 export const MANAGER = 'org.frostyard.Snow1.Manager';
 export const FEATURES = 'org.frostyard.Snow1.Features';
 export const FEATURE = 'org.frostyard.Snow1.Feature';
+export const IMAGE = 'org.frostyard.Snow1.Image';
 export const JOB = 'org.frostyard.Snow1.Job';
 
 export type Values = Readonly<Record<string, unknown>>;
@@ -58,6 +61,24 @@ const NO_FEATURES: FeaturesProperties = {
     LastCheck: 0,
     Automatic: false,
     RestartNeeded: false,
+    Problem: '',
+};
+
+const NO_IMAGE: ImageProperties = {
+    Driver: '',
+    Followed: '',
+    Booted: {},
+    Staged: {},
+    Rollback: {},
+    RollbackQueued: false,
+    Downloaded: {},
+    Available: {},
+    Channels: [],
+    Capabilities: [],
+    Extensions: [],
+    RestartNeeded: false,
+    LastCheck: 0,
+    LastOutcome: '',
     Problem: '',
 };
 
@@ -132,6 +153,13 @@ export class SnowObjects {
         return values ? complete(NO_FEATURES, values) : null;
     }
 
+    /** Null: no driver manages the image of this system. */
+    get image(): ImageProperties | null {
+        const values = this.#objects.get(IMAGE_PATH)?.get(IMAGE);
+        const image = complete(NO_IMAGE, values ?? {});
+        return image.Driver ? image : null;
+    }
+
     /** Of the service; empty: not known. */
     get version(): string {
         return complete(NO_MANAGER, this.#objects.get(ROOT_PATH)?.get(MANAGER) ?? {}).Version;
@@ -149,6 +177,17 @@ export class SnowObjects {
 
 export function isRunning(job: Job): boolean {
     return job.State === 'running';
+}
+
+/** The part of the system that a job works on: features, image. */
+export function domainOf(operation: string): string {
+    return operation.slice(0, operation.indexOf('.'));
+}
+
+/** What the last of the jobs failed with; empty: it did not. */
+export function failure(jobs: readonly Job[]): string {
+    const last = jobs.at(-1);
+    return last?.State === 'failed' ? last.Error[1] : '';
 }
 
 /** Path of the object of a feature, escaped as sd_bus_path_encode(3) does. */

@@ -10,6 +10,7 @@ import {execa} from 'execa';
 import type {
     FeatureProperties,
     FeaturesProperties,
+    ImageProperties,
     JobProperties,
 } from '../../helper/src/generated/dbus.ts';
 import {Desktop, type DesktopOptions} from '../lab/desktop.ts';
@@ -18,7 +19,9 @@ import type {Command, Objects} from './stand-in.ts';
 
 export const UUID = 'snow-control@frostyard.org';
 const ROOT = '/org/frostyard/Snow1';
+export const IMAGE_PATH = `${ROOT}/Image`;
 const FEATURE = 'org.frostyard.Snow1.Feature';
+const IMAGE = 'org.frostyard.Snow1.Image';
 const JOB = 'org.frostyard.Snow1.Job';
 
 const policy = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
@@ -29,6 +32,9 @@ const policy = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Config
 </busconfig>
 `;
 
+/** gnome-session with nothing to start: the shell runs already. */
+const session = '[GNOME Session]\nName=Lab\nRequiredComponents=\n';
+
 /** Queries for what the tests look at again and again. */
 export const toggle = {type: 'SnowControlFeaturesToggle'};
 export const menuButton = {styleClass: 'quick-toggle-menu-button', inside: toggle};
@@ -36,6 +42,11 @@ export const menu = {type: 'SnowControlFeaturesMenu'};
 export const indicator = {type: 'SnowControlJobIndicator'};
 export const row = (name: string) => ({type: 'SnowControlFeatureItem', name});
 export const switchOf = (name: string) => ({type: 'Switch', inside: row(name)});
+
+export const systemToggle = {type: 'SnowControlSystemToggle'};
+export const systemMenuButton = {styleClass: 'quick-toggle-menu-button', inside: systemToggle};
+export const systemMenu = {type: 'SnowControlSystemMenu'};
+export const confirmation = {type: 'SnowControlConfirmation'};
 
 /** A feature that is off and not on disk. */
 export function feature(name: string, values: Partial<FeatureProperties> = {}): FeatureProperties {
@@ -86,6 +97,15 @@ export function job(target: string, values: Partial<JobProperties> = {}): JobPro
     };
 }
 
+/** A job of the same user, on the OS image. */
+export function imageJob(operation: string, values: Partial<JobProperties> = {}): JobProperties {
+    return job('', {
+        Operation: `image.${operation}`,
+        Step: 'Downloading snow 20261110',
+        ...values,
+    });
+}
+
 export function featurePath(name: string): string {
     const escaped = name.replace(
         /^[0-9]|[^A-Za-z0-9]/g,
@@ -103,6 +123,8 @@ export interface World {
     /** By number. */
     readonly jobs?: Readonly<Record<number, JobProperties>>;
     readonly summary?: Partial<FeaturesProperties>;
+    /** Null: the service has no such object. */
+    readonly image?: ImageProperties | null;
 }
 
 /** A call that the stand-in got. */
@@ -123,10 +145,15 @@ export class ExtensionDesktop implements AsyncDisposable {
     static async start(options: DesktopOptions = {}): Promise<ExtensionDesktop> {
         const directory = await mkdtemp(join(tmpdir(), 'extension-desktop-'));
         await layExtension(directory);
-        const guest = await Guest.boot('desktop', {name: 'extension', install: directory});
+        const guest = await Guest.boot('desktop', {
+            name: 'extension',
+            install: directory,
+            files: {'/usr/share/gnome-session/sessions/lab.session': session},
+        });
         try {
             await startStandIn(guest);
             const desktop = await Desktop.start(guest, {extensions: [UUID], ...options});
+            await startSessionManager(desktop);
             return new ExtensionDesktop(guest, desktop, directory);
         } catch (error) {
             await guest.kill();
@@ -135,18 +162,25 @@ export class ExtensionDesktop implements AsyncDisposable {
     }
 
     /** Shows these objects and no others, and waits until the extension has taken them. */
-    async show({features, jobs = {}, summary = {}}: World): Promise<void> {
+    async show({features, jobs = {}, summary = {}, image = null}: World): Promise<void> {
         const objects: Objects = {
-            [ROOT]: {'org.frostyard.Snow1.Manager': {Version: '0.1.0'}},
+            [ROOT]: {
+                'org.frostyard.Snow1.Manager': {
+                    Version: '0.1.0',
+                    ImageDriver: image?.Driver ?? '',
+                },
+            },
             [`${ROOT}/Features`]: {
                 'org.frostyard.Snow1.Features': {
                     LastCheck: 1700000000,
                     Automatic: false,
+                    RestartNeeded: false,
                     Problem: '',
                     ...summary,
                 },
             },
         };
+        if (image) objects[IMAGE_PATH] = {[IMAGE]: {...image}};
         for (const values of features) objects[featurePath(values.Name)] = {[FEATURE]: {...values}};
         for (const [number, values] of Object.entries(jobs))
             objects[jobPath(Number(number))] = {[JOB]: {...values}};
@@ -156,6 +190,11 @@ export class ExtensionDesktop implements AsyncDisposable {
 
     async changeFeature(name: string, values: Partial<FeatureProperties>): Promise<void> {
         await this.tell({do: 'change', path: featurePath(name), interface: FEATURE, values});
+        await this.settle();
+    }
+
+    async changeImage(values: Partial<ImageProperties>): Promise<void> {
+        await this.tell({do: 'change', path: IMAGE_PATH, interface: IMAGE, values});
         await this.settle();
     }
 
@@ -208,9 +247,32 @@ export class ExtensionDesktop implements AsyncDisposable {
         await this.settle();
     }
 
+    async openSystemMenu(): Promise<void> {
+        await this.desktop.openQuickSettings();
+        await this.desktop.click(systemMenuButton);
+        await this.desktop.find(systemMenu);
+        await this.settle();
+    }
+
     async closeMenu(): Promise<void> {
         await this.desktop.eval('Main.panel.closeQuickSettings()');
         await this.desktop.waitGone(menu);
+        await this.desktop.waitGone(systemMenu);
+    }
+
+    /** Number of the job that was started last. */
+    async lastJob(): Promise<number> {
+        const numbers = (await this.tell({do: 'jobs'})) as number[];
+        return Math.max(...numbers);
+    }
+
+    async changeSetting(key: string, value: boolean): Promise<void> {
+        const schemas = `/usr/share/gnome-shell/extensions/${UUID}/schemas`;
+        await this.desktop.run([
+            ...['gsettings', '--schemadir', schemas, 'set'],
+            ...['org.gnome.shell.extensions.snow-control', key, `${value}`],
+        ]);
+        await this.settle();
     }
 
     /** Until the shell has taken what is on its way over the bus and drawn it. */
@@ -263,4 +325,19 @@ async function startStandIn(guest: Guest): Promise<void> {
         ...['--service-type=dbus', '--property=BusName=org.frostyard.Snow1'],
         ...['node', '/usr/lib/snow-control-tests/stand-in.mjs'],
     ]);
+}
+
+/** The real gnome-session, which asks by the shell's dialog before it restarts the computer. */
+async function startSessionManager(desktop: Desktop): Promise<void> {
+    await desktop.run([
+        ...['systemd-run', '--user', '--quiet', '--collect', '--unit=lab-gnome-session.service'],
+        ...['--setenv=XDG_CURRENT_DESKTOP=GNOME', '--setenv=XDG_SESSION_TYPE=wayland'],
+        `--setenv=XDG_SESSION_ID=${desktop.session.id}`,
+        ...['/usr/libexec/gnome-session-binary', '--session=lab', '--autostart=/run/nothing'],
+    ]);
+    await desktop.waitFor(`(async () => {
+        const actions = await import('resource:///org/gnome/shell/misc/systemActions.js');
+        actions.getDefault().forceUpdate();
+        return actions.getDefault().canRestart;
+    })()`);
 }

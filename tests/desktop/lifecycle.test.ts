@@ -175,24 +175,12 @@ describe('the service', () => {
     });
 
     test('can hide its toggle by a setting', async () => {
-        const set = (value: string) =>
-            desktop.run([
-                'gsettings',
-                '--schemadir',
-                `/usr/share/gnome-shell/extensions/${UUID}/schemas`,
-                'set',
-                'org.gnome.shell.extensions.snow-control',
-                'show-features',
-                value,
-            ]);
         await extension.show({features});
-        await set('false');
-        await extension.settle();
+        await extension.changeSetting('show-features', false);
         await desktop.openQuickSettings();
         expect(await desktop.isShown(toggle)).toBe(false);
         await extension.closeMenu();
-        await set('true');
-        await extension.settle();
+        await extension.changeSetting('show-features', true);
         await desktop.openQuickSettings();
         expect(await desktop.isShown(toggle)).toBe(true);
         await extension.closeMenu();

@@ -131,7 +131,7 @@ describe('the menu', () => {
         ]);
         expect(await desktop.find(switchOf('podman'))).toMatchObject({checked: true});
 
-        const number = await lastJob();
+        const number = await extension.lastJob();
         await extension.changeJob(number, {Step: 'Downloading podman 5.4.2', Progress: 0.45});
         expect(await texts()).toContain('Downloading podman 5.4.2\n45 %');
         await extension.screenshot('menu-progress');
@@ -157,7 +157,7 @@ describe('the menu', () => {
             {path: featurePath('docker'), method: 'Disable', args: [{}], flags: INTERACTIVE},
         ]);
         expect(await desktop.find(switchOf('docker'))).toMatchObject({checked: false});
-        await extension.finishJob(await lastJob(), 'failed', {
+        await extension.finishJob(await extension.lastJob(), 'failed', {
             error: ['org.frostyard.Snow1.Error.Failed', 'docker.service still runs'],
         });
         expect(await desktop.find(switchOf('docker'))).toMatchObject({checked: true});
@@ -221,7 +221,7 @@ describe('the menu', () => {
         await extension.settle();
         expect(await extension.calls()).toMatchObject([{method: 'UpdateAll', args: [{}]}]);
 
-        const number = await lastJob();
+        const number = await extension.lastJob();
         await extension.changeJob(number, {Step: 'Downloading docker 28.0.0', Progress: 0.2});
         expect(await texts()).toContain('Downloading docker 28.0.0\n20 %');
         await extension.screenshot('menu-updating');
@@ -237,7 +237,7 @@ describe('the menu', () => {
         await extension.settle();
         expect(await extension.calls()).toMatchObject([{method: 'Check', args: [{}]}]);
         const error = ['org.frostyard.Snow1.Error.Network', 'No route to the host'] as const;
-        await extension.finishJob(await lastJob(), 'failed', {error});
+        await extension.finishJob(await extension.lastJob(), 'failed', {error});
         expect(await texts()).toContain('No route to the host');
     });
 
@@ -306,8 +306,3 @@ describe('the menu', () => {
         );
     });
 });
-
-async function lastJob(): Promise<number> {
-    const numbers = (await extension.tell({do: 'jobs'})) as number[];
-    return Math.max(...numbers);
-}

@@ -2,7 +2,7 @@
 import {afterAll, afterEach, beforeAll, describe, expect, test} from 'vitest';
 
 import type {Desktop} from '../lab/desktop.ts';
-import {ExtensionDesktop, UUID, activeFeature, feature, job} from './extension-desktop.ts';
+import {ExtensionDesktop, activeFeature, feature, job} from './extension-desktop.ts';
 
 interface Shown {
     readonly title: string;
@@ -24,21 +24,13 @@ beforeAll(async () => {
     desktop = extension.desktop;
 });
 afterEach(async () => {
-    await setting('notify-finished', true);
-    await setting('notify-failures', true);
+    await extension.changeSetting('notify-finished', true);
+    await extension.changeSetting('notify-failures', true);
     await desktop.eval('Main.messageTray.getSources().forEach(source => source.destroy())');
     await desktop.waitGone(banner);
     await desktop.assertNoWarnings();
 });
 afterAll(() => extension?.[Symbol.asyncDispose]());
-
-async function setting(key: string, value: boolean): Promise<void> {
-    await desktop.run([
-        ...['gsettings', '--schemadir', `/usr/share/gnome-shell/extensions/${UUID}/schemas`],
-        ...['set', 'org.gnome.shell.extensions.snow-control', key, `${value}`],
-    ]);
-    await extension.settle();
-}
 
 function notifications(): Promise<readonly Shown[]> {
     return desktop.eval(
@@ -114,7 +106,7 @@ describe('what the user started', () => {
         ['notify-finished', 'done' as const],
         ['notify-failures', 'failed' as const],
     ])('is not told with %s turned off', async (key, state) => {
-        await setting(key, false);
+        await extension.changeSetting(key, false);
         await runJob({}, state, {error: NO_SPACE});
         expect(await notifications()).toEqual([]);
     });

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Stands in for snowd on a guest's system bus where a test needs a state that cannot be had at will:
-// thirty features, every kind of problem, a job that stays at 45 %. It only shows what it is told by
+// thirty features, every state of an OS image, a job that stays at 45 %. It only shows what it is told by
 // org.frostyard.StandIn.Do, and notes what it is asked.
 import {Message, MessageType, NameFlag, Variant, systemBus} from '@jellybrick/dbus-next';
 
 import {
     FeatureInterface,
     FeaturesInterface,
+    ImageInterface,
     JobInterface,
     ManagerInterface,
 } from '../../helper/src/generated/dbus.ts';
@@ -41,7 +42,13 @@ export type Command =
 const ROOT = '/org/frostyard/Snow1';
 /** Of the user of the desktop tests. */
 const UID = 1001;
-const tables = [FeatureInterface, FeaturesInterface, JobInterface, ManagerInterface];
+const tables = [
+    FeatureInterface,
+    FeaturesInterface,
+    ImageInterface,
+    JobInterface,
+    ManagerInterface,
+];
 
 const bus = systemBus();
 const refusals = new Map<string, {name: string; text: string}>();
@@ -134,14 +141,8 @@ function startJob(call: Message): string {
     do lastJob++;
     while (`${ROOT}/Jobs/${lastJob}` in objects);
     const path = `${ROOT}/Jobs/${lastJob}`;
-    const feature = objects[call.path]?.[FeatureInterface.name];
-    const operation = {
-        UpdateAll: 'features.update',
-        SetAutomatic: 'features.automatic',
-    }[call.member];
     const job = {
-        Operation: operation ?? `features.${call.member.toLowerCase()}`,
-        Target: String(feature?.Name ?? ''),
+        ...describeJob(call),
         Step: 'Getting ready',
         Progress: -1,
         BytesDone: 0,
@@ -153,6 +154,25 @@ function startJob(call: Message): string {
     objects[path] = {[JobInterface.name]: job};
     emitManager('InterfacesAdded', 'oa{sa{sv}}', [path, pack(objects[path])]);
     return path;
+}
+
+function describeJob({path, interface: name, member, body}: Message) {
+    if (name === ImageInterface.name) {
+        const options = plain(body.at(-1)) as Record<string, unknown>;
+        const verb = options['download-only'] === true ? 'download' : member.toLowerCase();
+        return {
+            Operation: `image.${verb}`,
+            Target: typeof body[0] === 'string' ? body[0] : '',
+        };
+    }
+    const operation = {
+        UpdateAll: 'features.update',
+        SetAutomatic: 'features.automatic',
+    }[member];
+    return {
+        Operation: operation ?? `features.${member.toLowerCase()}`,
+        Target: String(objects[path]?.[FeatureInterface.name]?.Name ?? ''),
+    };
 }
 
 function answerCancel(call: Message): void {
@@ -209,11 +229,25 @@ function pack(interfaces: Record<string, Record<string, unknown>>): Record<strin
         const variants = Object.entries(values).map(([key, value]) => {
             const type = types?.[key];
             if (type === undefined) throw new Error(`${name} has no ${key}`);
-            return [key, new Variant(type, value)];
+            return [key, new Variant(type, packInner(type, value))];
         });
         return [name, Object.fromEntries(variants)];
     });
     return Object.fromEntries(packed) as Record<string, unknown>;
+}
+
+/** The values of dictionaries are variants, whose type shows in JavaScript. */
+function packInner(type: string, value: unknown): unknown {
+    if (type === 'aa{sv}')
+        return (value as readonly unknown[]).map(inner => packInner('a{sv}', inner));
+    if (type !== 'a{sv}') return value;
+    const signatures: Record<string, string> = {string: 's', boolean: 'b', number: 'x'};
+    const variants = Object.entries(value as object).map(([key, inner]) => {
+        const signature = signatures[typeof inner];
+        if (!signature) throw new Error(`${key} is no plain value`);
+        return [key, new Variant(signature, inner)];
+    });
+    return Object.fromEntries(variants);
 }
 
 /** Without the variants, for JSON. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Builders of what the service tells.
-import type {Feature, Interfaces, Job} from '../../../extension/src/snow-objects.ts';
+import type {ImageProperties} from '../../../extension/src/generated/dbus.ts';
+import type {Feature, Interfaces, Job, Values} from '../../../extension/src/snow-objects.ts';
 import {
     FEATURE,
     FEATURES,
@@ -55,6 +56,41 @@ export function job(number: number, values: Partial<Job> = {}): Job {
         StartedByUID: 1000,
         State: 'running',
         Error: ['', ''],
+        ...values,
+    };
+}
+
+/** What bootc can do, with nothing to be done. */
+export function image(values: Partial<ImageProperties> = {}): ImageProperties {
+    return {
+        Driver: 'bootc',
+        Followed: 'ghcr.io/frostyard/snow:latest',
+        Booted: deployment('20261105'),
+        Staged: {},
+        Rollback: deployment('20261029'),
+        RollbackQueued: false,
+        Downloaded: {},
+        Available: {},
+        Channels: [
+            {name: 'snow', title: 'Snow', description: '', image: 'x/snow', followed: true},
+            {name: 'cayo', title: 'Cayo', description: '', image: 'x/cayo', followed: false},
+        ],
+        Capabilities: ['check', 'update', 'download-only', 'switch', 'rollback', 'unstage'],
+        Extensions: [],
+        RestartNeeded: false,
+        LastCheck: 1700000000,
+        LastOutcome: 'current',
+        Problem: '',
+        ...values,
+    };
+}
+
+export function deployment(version: string, values: Values = {}): Values {
+    return {
+        version,
+        image: 'ghcr.io/frostyard/snow:latest',
+        digest: `sha256:${version}`,
+        timestamp: 1700000000,
         ...values,
     };
 }

@@ -3,12 +3,15 @@ import {expect, test} from 'vitest';
 
 import {
     FEATURE,
+    IMAGE,
+    IMAGE_PATH,
     JOB,
     SnowObjects,
     VANISHED,
+    domainOf,
     featurePath,
 } from '../../../extension/src/snow-objects.ts';
-import {activeFeature, feature, job, managedObjects} from './objects.ts';
+import {activeFeature, feature, image, job, managedObjects} from './objects.ts';
 
 function show(...args: Parameters<typeof managedObjects>): SnowObjects {
     const objects = new SnowObjects();
@@ -69,6 +72,22 @@ test('puts a default in the place of what a service of another version does not 
     const objects = new SnowObjects();
     objects.replace({[featurePath('podman')]: {[FEATURE]: {Name: 'podman', Enabled: 'yes'}}});
     expect(objects.features[0]).toMatchObject({Name: 'podman', Enabled: false, Versions: []});
+});
+
+test('knows an image where a driver manages it, and none where there is no driver', () => {
+    const objects = show([]);
+    expect(objects.image).toBeNull();
+    objects.add(IMAGE_PATH, {[IMAGE]: {...image()}});
+    expect(objects.image).toEqual(image());
+    objects.change(IMAGE_PATH, IMAGE, {Driver: ''});
+    expect(objects.image).toBeNull();
+});
+
+test.each([
+    ['features.enable', 'features'],
+    ['image.update', 'image'],
+])('takes %s for work on the %s', (operation, domain) => {
+    expect(domainOf(operation)).toBe(domain);
 });
 
 test.each([
