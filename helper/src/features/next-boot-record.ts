@@ -163,12 +163,13 @@ export function withImages(
 
 /** A feature was turned off: no system is to have it. */
 export function withoutFeature(record: NextBootRecord, id: string): NextBootRecord {
-    const names = new Set(
-        record.extensions.filter(({feature}) => feature === id).map(({name}) => name),
-    );
+    const extensions = record.extensions.filter(({feature}) => feature !== id);
+    // Features may share an extension.
+    const left = new Set(extensions.map(({name}) => name));
+    const names = new Set(record.extensions.map(({name}) => name).filter(name => !left.has(name)));
     return {
         ...record,
-        extensions: record.extensions.filter(({feature}) => feature !== id),
+        extensions,
         systems: record.systems.map(system => ({
             ...system,
             images: without(system.images, name => names.has(name)),

@@ -91,7 +91,7 @@ export async function fetchForSystem(
     const before = await survey();
     const staged = withNext(known ?? newRecord(running), system.release);
     // Before anything is fetched: what is left by a fetch that is killed can be told by this.
-    await writeNextBootRecord(host, staged);
+    if (isAnother || known) await writeNextBootRecord(host, staged);
     // What is merged now is merged then, and what is not is for an update of this system.
     if (!isAnother) return before.map(each => outlookOf(each, system, {}));
     const reasons = await fetchMissing(
@@ -108,6 +108,21 @@ export async function fetchForSystem(
     await tidyRecord(host, system.release);
     const said = findSystem(record, system.release)?.reasons ?? reasons;
     return after.map(prospect => outlookOf(prospect, system, said));
+}
+
+/**
+ * After a change of the features, while another system may be booted: it is to be known what they are
+ * now, so that each system is given its own links again. The lock must be held.
+ */
+export async function rememberExtensions(host: Host): Promise<void> {
+    const record = await readUsableRecord(host);
+    if (!record) return;
+    const running = {release: await readOsRelease(host), tree: null};
+    const prospects = await surveyFeatures(host, running, imageReleasesOf(host));
+    await writeNextBootRecord(host, {
+        ...record,
+        extensions: prospects.flatMap(({extensions}) => extensions),
+    });
 }
 
 /** What the record says once something was fetched. */

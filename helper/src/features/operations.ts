@@ -11,7 +11,7 @@ import {type Failures, expected, throwFailures} from './failures.ts';
 import {tidyRecord} from './forgotten-systems.ts';
 import {locked} from './lock.ts';
 import {writeLastCheck} from './manifest-cache.ts';
-import {type FetchOptions, fetchForSystem} from './next-boot.ts';
+import {type FetchOptions, fetchForSystem, rememberExtensions} from './next-boot.ts';
 import {readOffers} from './offers.ts';
 import {type Plan, type TransferOffer, commonVersions, linkedVersion} from './plan.ts';
 import {
@@ -180,9 +180,12 @@ async function fetchForStaged(
     progress: Progress,
     signal: AbortSignal,
 ): Promise<readonly string[]> {
-    const staged = await readStagedSystem(host);
-    if (!staged) return [];
     try {
+        const staged = await readStagedSystem(host);
+        if (!staged) {
+            await rememberExtensions(host);
+            return [];
+        }
         const outlooks = await fetchForSystem(host, staged, follow, progress, signal);
         return outlooks
             .filter(({feature}) => follow.features?.includes(feature) ?? true)

@@ -531,6 +531,39 @@ describe('what several systems have on one disk', () => {
         expect(await mergedNames()).toEqual([]);
     });
 
+    it('leaves an extension that another feature needs as well', async () => {
+        await machine.define({name: 'both', transfer: {Features: 'both also'}});
+        await machine.write({
+            '/usr/lib/sysupdate.both.d/also.feature': '[Feature]\nDescription=Also\n',
+        });
+        await machine.offer(both('both', '1'));
+        await turnOn('both', 'also');
+        await stage('14');
+        await disable(machine.host, 'both', quiet, unstopped);
+        await boot('14');
+        expect(await mergedNames()).toContain(image('both', '1', '14'));
+        await boot('13');
+        expect(await mergedNames()).toContain(image('both', '1'));
+    });
+
+    it('gives each system what was turned on there', async () => {
+        await stage('14');
+        await boot('14');
+        await machine.define({name: 'late'});
+        await machine.offer(both('late', '1'));
+        await turnOn('late');
+        expect(await mergedNames()).toContain(image('late', '1', '14'));
+        await boot('13');
+        expect(await mergedNames()).toEqual([image('hello', '1.0')]);
+        machine.sysext.ignored.clear();
+        await update(machine.host, ['late'], {}, quiet, unstopped);
+        expect(await mergedNames()).toContain(image('late', '1'));
+        await boot('14');
+        expect(await mergedNames()).toContain(image('late', '1', '14'));
+        await boot('13');
+        expect(await mergedNames()).toContain(image('late', '1'));
+    });
+
     it('says that the disk is full, and leaves what runs', async () => {
         const before = await machine.list(IMAGES);
         const {host} = machine;
