@@ -99,7 +99,7 @@ export class ServiceClient implements Runner {
                 signature: `${signature}a{sv}`,
                 body: [...args, withVariants(options)],
             });
-            return this.#follow(String(job));
+            return this.#follow(String(job), path === 'Image' ? 'jobs' : 'features list');
         } catch (error) {
             throw serviceError(error);
         } finally {
@@ -107,10 +107,28 @@ export class ServiceClient implements Runner {
         }
     }
 
-    /** The jobs of the service; none while it does not run, and it is not started for this. */
-    async listJobs(): Promise<readonly JobState[]> {
+    /** Properties of an object below /org/frostyard/Snow1; the service is started for it. */
+    async readProperties(
+        path: string,
+        interfaceName: string,
+    ): Promise<Readonly<Record<string, unknown>>> {
         try {
-            if (!(await this.#isRunning())) return [];
+            return await this.#readAll(`${ROOT}/${path}`, interfaceName);
+        } catch (error) {
+            throw serviceError(error);
+        }
+    }
+
+    /** Calls a method of another service, which may have a password asked for. Throws BusError. */
+    async callOther(call: Omit<MethodCall, 'allowInteraction'>): Promise<readonly unknown[]> {
+        await this.#prepareToAsk();
+        return this.#bus.call({...call, allowInteraction: this.#options.mayAskPassword});
+    }
+
+    /** The jobs of the service; none while it does not run, unless it is to be started for this. */
+    async listJobs(startsService = false): Promise<readonly JobState[]> {
+        try {
+            if (!startsService && !(await this.#isRunning())) return [];
             const [paths] = await this.#call({
                 path: ROOT,
                 interface: ManagerInterface.name,
@@ -124,10 +142,10 @@ export class ServiceClient implements Runner {
     }
 
     /** Throws SnowError NotFound, NotAuthorized. */
-    async cancelJob(number: string): Promise<void> {
+    async cancelJob(number: string, startsService = false): Promise<void> {
         const missing = new SnowError('NotFound', `There is no job ${number}`);
         try {
-            if (!(await this.#isRunning())) throw missing;
+            if (!startsService && !(await this.#isRunning())) throw missing;
             await this.#prepareToAsk();
             await this.#call(cancelCall(`${JOBS}/${number}`));
         } catch (error) {
@@ -164,8 +182,8 @@ export class ServiceClient implements Runner {
         for (const job of this.#jobs.values()) job.lose(reason);
     }
 
-    #follow(path: string): RunningJob {
-        const job = new FollowedJob();
+    #follow(path: string, whereToLook: string): RunningJob {
+        const job = new FollowedJob(whereToLook);
         this.#jobs.set(path, job);
         for (const signal of this.#early) if (signal.path === path) job.hear(signal);
         return {
@@ -182,14 +200,18 @@ export class ServiceClient implements Runner {
     }
 
     async #readJob(path: string): Promise<JobState> {
+        return jobState(path, await this.#readAll(path, JobInterface.name));
+    }
+
+    async #readAll(path: string, interfaceName: string) {
         const [properties] = await this.#call({
             path,
             interface: PROPERTIES,
             member: 'GetAll',
             signature: 's',
-            body: [JobInterface.name],
+            body: [interfaceName],
         });
-        return jobState(path, record(plainValue(properties)));
+        return record(plainValue(properties));
     }
 
     async #isRunning(): Promise<boolean> {
@@ -217,13 +239,16 @@ export class ServiceClient implements Runner {
 
 /** What the signals told of one job. */
 class FollowedJob {
+    readonly #whereToLook: string;
     readonly #ended: Promise<Results>;
     #resolve: (results: Results) => void = () => undefined;
     #reject: (error: SnowError) => void = () => undefined;
     #progress: Progress | null = null;
     #latest: Readonly<Record<string, unknown>> = {};
 
-    constructor() {
+    /** @param whereToLook command that shows what became of it when it cannot be followed any more */
+    constructor(whereToLook: string) {
+        this.#whereToLook = whereToLook;
         this.#ended = new Promise((resolve, reject) => {
             this.#resolve = resolve;
             this.#reject = reject;
@@ -247,7 +272,10 @@ class FollowedJob {
 
     lose(reason: string): void {
         this.#reject(
-            new SnowError('Failed', `${reason}; "snowctl features list" shows what is there now`),
+            new SnowError(
+                'Failed',
+                `${reason}; "snowctl ${this.#whereToLook}" shows what is there now`,
+            ),
         );
     }
 

@@ -4,7 +4,7 @@
 
 /** What an operand names, so that a shell can complete it. */
 export type OperandKind =
-    'feature' | 'enabled' | 'disabled' | 'version' | 'job' | 'command' | 'switch';
+    'feature' | 'enabled' | 'disabled' | 'version' | 'channel' | 'job' | 'command' | 'switch';
 
 export interface Operand {
     /** As shown in help: NAME. */
@@ -25,6 +25,14 @@ export type CommandName =
     | 'features check'
     | 'features rollback'
     | 'features auto'
+    | 'image status'
+    | 'image check'
+    | 'image update'
+    | 'image switch'
+    | 'image rollback'
+    | 'image unstage'
+    | 'image channels'
+    | 'image history'
     | 'jobs'
     | 'cancel'
     | 'doctor'
@@ -50,6 +58,10 @@ export type OptionName =
     | 'no-ask-password'
     | 'root'
     | 'automatic'
+    | 'download-only'
+    | 'apply'
+    | 'soft-reboot'
+    | 'yes'
     | 'help'
     | 'version';
 
@@ -84,7 +96,7 @@ export const options: readonly Option[] = [
         name: 'dry-run',
         summary: 'Say what would be done, and do nothing',
         details:
-            'Say what would be done, and do nothing. The repositories are asked for their versions; the service is not started.',
+            'Say what would be done, and do nothing. Repositories and registries are asked for their versions. For extensions the service is not started; for the image it is, since it alone may look.',
     },
     {
         name: 'no-merge',
@@ -117,6 +129,31 @@ export const options: readonly Option[] = [
             'Update as the timer does: nothing is merged before the next boot, and versions that were rolled back from are left alone.',
     },
     {
+        name: 'download-only',
+        summary: 'Fetch it, and leave the next boot as it is',
+        details:
+            'Fetch the newest image, and leave the next boot as it is. A later update stages it without a network.',
+    },
+    {
+        name: 'apply',
+        summary: 'Restart once it is staged',
+        details:
+            'Restart the system as soon as the new image is staged. Where there is nothing new and nothing staged, it is not restarted; nor is it after an error.',
+    },
+    {
+        name: 'soft-reboot',
+        summary: 'Restart without the firmware where that can be done',
+        details:
+            'Restart without the firmware and the kernel where the staged image can be started so, and as usual where it cannot. Only with --apply.',
+    },
+    {
+        name: 'yes',
+        short: 'y',
+        summary: 'Do not ask whether it is meant',
+        details:
+            'Do not ask whether it is meant. It is asked on a terminal only, and neither with --json nor with --quiet.',
+    },
+    {
         name: 'quiet',
         short: 'q',
         summary: 'Print errors only',
@@ -147,6 +184,15 @@ const jobOptions: readonly OptionName[] = [
     'root',
 ];
 const jobOptionsWithoutMerge = jobOptions.filter(name => name !== 'no-merge');
+
+/** Options of a command that changes the OS image. */
+const imageOptions: readonly OptionName[] = ['dry-run', 'no-wait', 'no-ask-password'];
+
+/** What the commands of two words are about, by the first one. */
+export const groupSummaries: Readonly<Record<string, string>> = {
+    features: 'Manage system extensions',
+    image: 'Update, switch and roll back the system image',
+};
 
 export const commands: readonly Command[] = [
     {
@@ -216,11 +262,76 @@ export const commands: readonly Command[] = [
             'Turn the timer on or off that updates the enabled extensions, or say which it is. What it updates becomes active at the next boot.',
     },
     {
+        name: 'image status',
+        operands: [],
+        options: [],
+        summary: 'Show what runs, and what a restart would start',
+        details:
+            'Show which image is followed, what of it runs, is staged, downloaded or available, and what the next restart would start, with the extensions that would be missing then.',
+    },
+    {
+        name: 'image check',
+        operands: [],
+        options: ['no-wait', 'no-ask-password'],
+        summary: 'Ask for a newer image',
+        details:
+            'Ask the registry or update server for a newer image. What it finds is said and does not change the exit status.',
+    },
+    {
+        name: 'image update',
+        operands: [],
+        options: ['download-only', 'apply', 'soft-reboot', ...imageOptions],
+        summary: 'Stage the newest image for the next boot',
+        details:
+            'Stage the newest image for the next boot, the one that was downloaded before, if there is one, and fetch the extensions that fit it. The running system is left as it is. An image that was rolled back from is not staged again.',
+    },
+    {
+        name: 'image switch',
+        operands: [{name: 'CHANNEL|REFERENCE', kind: 'channel'}],
+        options: ['yes', ...imageOptions],
+        summary: 'Follow another image from the next boot on',
+        details:
+            'Stage another image, and follow it from then on: that of a channel by its name, or any by its full reference, as ghcr.io/frostyard/snow:latest. Extensions follow it; those that have no version for it are named once it is staged.',
+    },
+    {
+        name: 'image rollback',
+        operands: [],
+        options: imageOptions,
+        summary: 'Start the image before this one at the next boot',
+        details:
+            'Have the next boot start the image that ran before this one. What is staged is discarded.',
+    },
+    {
+        name: 'image unstage',
+        operands: [],
+        options: imageOptions,
+        summary: 'Start the running image again at the next boot',
+        details:
+            'Have the next boot start the running image again: take back a staged update, a switch, or a rollback that waits for the restart.',
+    },
+    {
+        name: 'image channels',
+        operands: [],
+        options: [],
+        summary: 'List the images to switch to',
+        details:
+            'List the channels that this machine can be switched to. The one that is followed is marked.',
+    },
+    {
+        name: 'image history',
+        operands: [],
+        options: [],
+        summary: 'List what was done to the image',
+        details:
+            'List what was done to the image, the newest first: by which user, from which version to which, and how it ended.',
+    },
+    {
         name: 'jobs',
         operands: [],
         options: [],
         summary: 'List the jobs of the service',
-        details: 'List the jobs that run, and those that ended since the service was started.',
+        details:
+            'List the jobs that run, and those that ended since the service was started. A change of the image goes on without the service, and is listed all the same.',
     },
     {
         name: 'cancel',
@@ -235,7 +346,7 @@ export const commands: readonly Command[] = [
         options: ['root'],
         summary: 'Find out what is wrong and what to do about it',
         details:
-            'Look for what is wrong with the extensions and with Snow Control itself, and say what to do about it.',
+            'Look for what is wrong with the extensions, the system image and Snow Control itself, and say what to do about it.',
     },
     {
         name: 'help',

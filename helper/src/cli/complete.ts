@@ -9,12 +9,26 @@ import {printable} from './text.ts';
 /** Lines of name, tab, description. Whatever goes wrong, a shell is only offered less. */
 export async function completions(host: Host, [kind, name]: readonly string[]): Promise<string> {
     try {
-        const rows =
-            kind === 'job' ? await jobRows() : featureRows(kind, name, await readFeatures(host));
+        const rows = await findRows(host, kind, name);
         return rows.map(row => `${row.map(printable).join('\t')}\n`).join('');
     } catch {
         // A message would end up in the middle of what somebody types.
         return '';
+    }
+}
+
+async function findRows(
+    host: Host,
+    kind: string | undefined,
+    name: string | undefined,
+): Promise<readonly Row[]> {
+    switch (kind) {
+        case 'job':
+            return jobRows();
+        case 'channel':
+            return channelRows(host);
+        default:
+            return featureRows(kind, name, await readFeatures(host));
     }
 }
 
@@ -45,11 +59,25 @@ function featureRows(
     }
 }
 
+/** Those that this machine is offered; nobody is asked for a password, or started, to complete a word. */
+async function channelRows(host: Host): Promise<readonly Row[]> {
+    const [{offeredChannels, readChannels}, {detectDriver}, {drivers}] = await Promise.all([
+        import('../image/channels.ts'),
+        import('../image/detect.ts'),
+        import('../image/drivers.ts'),
+    ]);
+    const driver = await detectDriver(host, drivers);
+    if (!driver) return [];
+    const {channels} = await readChannels(host);
+    const offered = await offeredChannels(host, channels, driver.name, '', true);
+    return offered.map(({name, title}) => [name, title]);
+}
+
 async function jobRows(): Promise<readonly Row[]> {
     const {connectToService} = await import('./client.ts');
     await using service = await connectToService({mayAskPassword: false, hasTerminal: false});
     const jobs = await service.listJobs();
     return jobs
         .filter(({state}) => state === 'running')
-        .map(({number, operation, target}) => [number, `${operation} ${target}`]);
+        .map(({number, operation, target}) => [number, `${operation} ${target}`.trim()]);
 }

@@ -12,6 +12,8 @@ export interface Context {
     readonly interrupts: Interrupts;
     /** Whether a password can be asked for on a terminal, and is not superfluous. */
     readonly canAskOnTerminal: boolean;
+    /** Asks on the terminal whether something is meant; null: there is none. */
+    readonly confirm: ((question: string) => Promise<boolean>) | null;
 }
 
 /** Does a command and returns the exit status. Throws SnowError. */

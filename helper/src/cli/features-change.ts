@@ -10,8 +10,9 @@ import {exitCodes, SUCCESS} from './exit-codes.ts';
 import {findFeature} from './feature-names.ts';
 import {featureSummary, isUpdateAvailable, listText} from './feature-view.ts';
 import {showAutomatic} from './features-read.ts';
-import {JobDisplay} from './job-display.ts';
+import {followJob} from './followed-job.ts';
 import {type Outcome, outcomeOf, outcomeText} from './outcomes.ts';
+import {planText} from './plan-text.ts';
 import {
     automaticChange,
     type Change,
@@ -188,7 +189,7 @@ async function make(
 
 /** Null: the job was only started. */
 async function run(context: Context, runner: Runner, change: Change): Promise<Outcome | null> {
-    const {output, interrupts, settings} = context;
+    const {output, settings} = context;
     const {feature, operation, request} = change;
     const job = await runner.start(request);
     if (job.number !== null)
@@ -201,22 +202,9 @@ async function run(context: Context, runner: Runner, change: Change): Promise<Ou
         return null;
     }
 
-    const display = new JobDisplay(output, feature);
-    using _cancelable = interrupts.duringWhich(() => {
-        display.step('Canceling');
-        job.cancel().catch((error: unknown) => {
-            display.end();
-            output.note(`It cannot be canceled: ${error instanceof Error ? error.message : ''}`);
-        });
-    });
-    try {
-        const outcome = outcomeOf(change, await job.follow(display));
-        display.end();
-        for (const warning of outcome.warnings) output.note(`Note: ${warning}`);
-        return outcome;
-    } finally {
-        display.end();
-    }
+    const outcome = outcomeOf(change, await followJob(context, job, feature));
+    for (const warning of outcome.warnings) output.note(`Note: ${warning}`);
+    return outcome;
 }
 
 async function runnerFor({host, settings, canAskOnTerminal}: Context): Promise<Runner> {
@@ -256,12 +244,7 @@ async function showPlans(
             features: plan.parts.map(({feature, version}) => ({feature, version})),
             steps: describePlan(plan),
         }));
-        output.result({plans: described}, () => {
-            const steps = described.flatMap(plan => plan.steps);
-            return steps.length === 0
-                ? 'There is nothing to do.\n'
-                : `This would be done:\n${steps.map(step => `  ${step}\n`).join('')}`;
-        });
+        output.result({plans: described}, () => planText(described.flatMap(plan => plan.steps)));
         return SUCCESS;
     } finally {
         await host.http.close();

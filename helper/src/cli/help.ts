@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-import {type Command, commands, commandText, optionsOf, optionText} from './commands.ts';
+import {
+    type Command,
+    commands,
+    commandText,
+    groupSummaries,
+    optionsOf,
+    optionText,
+} from './commands.ts';
 import {wrapped} from './text.ts';
 
 const COLUMNS = 78;
@@ -13,8 +20,8 @@ export function helpText(topic: string): string {
     return [
         `Usage: snowctl ${topic === '' ? 'COMMAND' : topic} [OPTION...]`,
         topic === ''
-            ? 'Manages the extensions of a snow system.\n'
-            : 'Manages system extensions.\n',
+            ? 'Manages the extensions and the image of a snow system.\n'
+            : `${groupSummaries[topic] ?? ''}.\n`,
         'Commands:',
         ...columns(shown.map(each => [commandText(each), each.summary])),
         '',

@@ -25,6 +25,12 @@ export interface Settings {
     readonly isWaiting: boolean;
     readonly mayAskPassword: boolean;
     readonly isAutomatic: boolean;
+    readonly isDownloadOnly: boolean;
+    /** Whether the system is restarted afterwards. */
+    readonly isApplying: boolean;
+    readonly maySoftReboot: boolean;
+    /** Whether nobody needs to be asked whether it is meant. */
+    readonly isConfirmed: boolean;
     /** Empty: this machine. */
     readonly root: string;
 }
@@ -155,6 +161,10 @@ function settingsOf(values: ReadonlyMap<OptionName, string>): Settings {
         isWaiting: !values.has('no-wait'),
         mayAskPassword: !values.has('no-ask-password'),
         isAutomatic: values.has('automatic'),
+        isDownloadOnly: values.has('download-only'),
+        isApplying: values.has('apply'),
+        maySoftReboot: values.has('soft-reboot'),
+        isConfirmed: values.has('yes'),
         // As for systemd's tools, the root of this machine is this machine.
         root: (values.get('root') ?? '').replace(/^\/+$/, ''),
     };
@@ -203,6 +213,8 @@ function checkOptions(
     values: ReadonlyMap<OptionName, string>,
     operands: readonly string[],
 ): void {
+    if (values.has('root') && command.name.startsWith('image '))
+        throw usage('The image commands work on the running system only, and take no --root');
     const taken = optionsOf(command).map(({name}) => name);
     for (const name of values.keys()) {
         if (!taken.includes(name)) throw usage(`"${command.name}" takes no option --${name}`);
@@ -212,6 +224,12 @@ function checkOptions(
         if (values.has('dry-run')) throw usage('--no-wait and --dry-run exclude each other');
         if (command.operands[0]?.repeats && operands.length > 1)
             throw usage('--no-wait takes one name at a time');
+    }
+    if (values.has('apply')) {
+        for (const other of ['no-wait', 'download-only'] as const)
+            if (values.has(other)) throw usage(`--apply and --${other} exclude each other`);
+    } else if (values.has('soft-reboot')) {
+        throw usage('--soft-reboot is of use with --apply only');
     }
     if (values.has('automatic') && operands.length > 0)
         throw usage('--automatic updates all, and takes no name');

@@ -17,6 +17,8 @@ export interface Surroundings {
     readonly environment: Readonly<Record<string, string | undefined>>;
     readonly interrupts: Interrupts;
     readonly canAskOnTerminal: boolean;
+    /** Asks on the terminal; null: there is none. */
+    readonly confirm: ((question: string) => Promise<boolean>) | null;
 }
 
 /** Loaded when they are asked for: some need a library that takes longer to load than all else. */
@@ -29,6 +31,14 @@ const actions: Readonly<Record<Exclude<CommandName, 'help'>, () => Promise<Comma
     'features check': async () => (await import('./features-change.ts')).checkFeatures,
     'features rollback': async () => (await import('./features-change.ts')).rollBackFeature,
     'features auto': async () => (await import('./features-change.ts')).switchAutomatic,
+    'image status': async () => (await import('./image/read.ts')).showStatus,
+    'image check': async () => (await import('./image/change.ts')).checkImage,
+    'image update': async () => (await import('./image/change.ts')).updateImage,
+    'image switch': async () => (await import('./image/switch.ts')).switchImage,
+    'image rollback': async () => (await import('./image/change.ts')).rollBackImage,
+    'image unstage': async () => (await import('./image/change.ts')).unstageImage,
+    'image channels': async () => (await import('./image/read.ts')).listChannels,
+    'image history': async () => (await import('./image/read.ts')).showHistory,
     jobs: async () => (await import('./jobs.ts')).listJobs,
     cancel: async () => (await import('./jobs.ts')).cancelJob,
     doctor: async () => (await import('./doctor/doctor.ts')).runDoctor,
@@ -59,7 +69,7 @@ export async function runCommandLine(
 }
 
 async function perform(request: Request, surroundings: Surroundings): Promise<number> {
-    const {out, err, environment, interrupts, canAskOnTerminal, version} = surroundings;
+    const {out, err, environment, interrupts, canAskOnTerminal, confirm, version} = surroundings;
     const output = (isQuiet: boolean): Output =>
         new Output(out, err, {json: request.json, isQuiet, environment});
     switch (request.kind) {
@@ -87,6 +97,7 @@ async function perform(request: Request, surroundings: Surroundings): Promise<nu
                 settings,
                 interrupts,
                 canAskOnTerminal,
+                confirm,
             };
             const action = await actions[command.name]();
             return action(context, operands);

@@ -39,11 +39,20 @@ const known: readonly (readonly [name: RegExp, code: ErrorCode, text: string | n
 
 /** Any error of a call, as the one that a person is told. */
 export function serviceError(error: unknown): SnowError {
-    if (error instanceof SnowError) return error;
+    if (error instanceof SnowError) return named(error);
     if (!(error instanceof BusError))
         return new SnowError('Failed', error instanceof Error ? error.message : String(error));
     const [, code, text] = known.find(([name]) => name.test(error.errorName)) ?? [];
     return new SnowError(code ?? 'Failed', text ?? error.message, {cause: error});
+}
+
+/** With the number of a job instead of its path, and what shows it. */
+function named(error: SnowError): SnowError {
+    const [, text, number] =
+        /^(.*: )\/org\/frostyard\/Snow1\/Jobs\/(\d+)$/.exec(error.message) ?? [];
+    return number === undefined
+        ? error
+        : new SnowError(error.code, `${text}job ${number}; see "snowctl jobs"`, {cause: error});
 }
 
 /** The error that a job ended with, from its name on the bus and its line. */

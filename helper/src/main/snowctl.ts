@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import {isatty} from 'node:tty';
 
+import {confirmOn} from '../cli/confirmation.ts';
 import {exitCodes} from '../cli/exit-codes.ts';
 import {Interrupts} from '../cli/interrupts.ts';
 import {runCommandLine} from '../cli/run.ts';
@@ -22,13 +23,17 @@ async function main(): Promise<number> {
     const interrupts = new Interrupts();
     process.on('SIGINT', () => interrupts.interrupt());
 
+    const hasTerminal = isatty(STDIN) && isatty(STDERR);
     const status = await runCommandLine(process.argv.slice(2), {
         version: __VERSION__,
         out: process.stdout,
         err: process.stderr,
         environment: process.env,
         interrupts,
-        canAskOnTerminal: isatty(STDIN) && isatty(STDERR) && process.getuid?.() !== 0,
+        canAskOnTerminal: hasTerminal && process.getuid?.() !== 0,
+        confirm: hasTerminal
+            ? question => confirmOn(process.stdin, process.stderr, question)
+            : null,
     });
     await new Promise(resolve => process.stdout.write('', resolve));
     if (writeError === '') return status;

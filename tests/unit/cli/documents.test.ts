@@ -92,6 +92,7 @@ describe('the completion of bash', () => {
                     '__complete disabled') printf 'podman\\tContainers\\n$(touch hacked)\\tHostile\\n' ;;
                     '__complete enabled') printf 'docker\\tThe engine\\n' ;;
                     '__complete version docker') printf '1.1\\tinstalled\\n1.0\\t\\n' ;;
+                    '__complete channel') printf 'snow\\tSnow\\nsnowfield\\tSnowfield\\n' ;;
                     '__complete job') printf '7\\tfeatures.enable x\\n' ;;
                 esac
             }
@@ -108,7 +109,7 @@ describe('the completion of bash', () => {
     }
 
     it.each([
-        [[''], ['features', 'jobs', 'cancel', 'doctor', 'help']],
+        [[''], ['features', 'image', 'jobs', 'cancel', 'doctor', 'help']],
         [['fe'], ['features']],
         [['features', 'e'], ['enable']],
         [
@@ -139,6 +140,16 @@ describe('the completion of bash', () => {
         [['features', 'list', '--r'], ['--root=']],
         [['features', '--root', '=', '/mnt', 'd'], ['disable']],
         [['features', '--root', '/mnt', 'd'], ['disable']],
+        [
+            ['image', 'switch', 's'],
+            ['snow', 'snowfield'],
+        ],
+        [['image', 'switch', 'snow', ''], []],
+        [
+            ['image', 'update', '--d'],
+            ['--dry-run', '--download-only'],
+        ],
+        [['image', 'un'], ['unstage']],
         [['cancel', ''], ['7']],
         [['help', 'features', 'c'], ['check']],
         [['nonsense', ''], []],

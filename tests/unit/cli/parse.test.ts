@@ -33,6 +33,9 @@ describe('commands', () => {
         ['features rollback 1 1', 'features rollback', ['1', '1']],
         ['--json features --quiet list', 'features list', []],
         ['features show -- --odd', 'features show', ['--odd']],
+        ['image status', 'image status', []],
+        ['image switch snowfield', 'image switch', ['snowfield']],
+        ['image switch -- --odd', 'image switch', ['--odd']],
         ['cancel 3', 'cancel', ['3']],
     ])('understands "%s"', (line, name, operands) => {
         expect(run(line)).toMatchObject({command: {name}, operands});
@@ -68,6 +71,10 @@ describe('options', () => {
             isWaiting: true,
             mayAskPassword: true,
             isAutomatic: false,
+            isDownloadOnly: false,
+            isApplying: false,
+            maySoftReboot: false,
+            isConfirmed: false,
             root: '',
         });
     });
@@ -87,6 +94,10 @@ describe('options', () => {
         ['features list --root=/', {root: ''}],
         ['features update --automatic', {isAutomatic: true, isMerging: false}],
         ['features disable x --dry-run', {isDryRun: true}],
+        ['image update --download-only', {isDownloadOnly: true, isApplying: false}],
+        ['image update --apply --soft-reboot', {isApplying: true, maySoftReboot: true}],
+        ['image update --apply --dry-run', {isApplying: true, isDryRun: true}],
+        ['image switch x -y', {isConfirmed: true}],
     ])('understands "%s"', (line, settings) => {
         expect(run(line).settings).toMatchObject(settings);
     });
@@ -121,6 +132,18 @@ describe('mistakes', () => {
         ['features enable a --no-wait --dry-run', '--no-wait and --dry-run exclude each other'],
         ['features update a --automatic', '--automatic updates all, and takes no name'],
         ['features auto maybe', '"features auto" takes on, off, status, not "maybe"'],
+        ['image', '"image" needs one more word: status, check,'],
+        ['unstage', 'There is no command "unstage"; did you mean "image unstage"?'],
+        ['image switch', '"image switch" needs CHANNEL|REFERENCE'],
+        ['image switch --option', 'There is no option "--option"'],
+        ['image switch a b', '"image switch" has no use for "b"'],
+        ['image status --root=/mnt', 'The image commands work on the running system only'],
+        ['image update --root=/', 'The image commands work on the running system only'],
+        ['image update --apply --no-wait', '--apply and --no-wait exclude each other'],
+        ['image update --apply --download-only', '--apply and --download-only exclude each other'],
+        ['image update --soft-reboot', '--soft-reboot is of use with --apply only'],
+        ['image rollback --no-wait --dry-run', '--no-wait and --dry-run exclude each other'],
+        ['image check --dry-run', '"image check" takes no option --dry-run'],
         ['help nonsense', 'There is no command "nonsense"'],
     ])('names what is wrong with "%s"', (line, message) => {
         const error = failure(line);

@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-import {type Command, commands, operandText} from '../commands.ts';
+import {type Command, commands, groupSummaries, operandText} from '../commands.ts';
 
 /** A word that may come next, and what it does. */
 export type Choice = readonly [word: string, summary: string];
-
-const groupSummaries: Readonly<Record<string, string>> = {
-    features: 'Manage system extensions',
-};
 
 /** First words of commands that have two. */
 export function groups(): readonly string[] {

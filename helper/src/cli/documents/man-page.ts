@@ -57,7 +57,7 @@ function optionItem(option: Option): string {
 function takers({name}: Option): string {
     const words = commands
         .filter(command => command.options.includes(name))
-        .map(command => command.name.split(' ').at(-1) ?? '');
+        .map(command => command.name);
     const last = words.pop() ?? '';
     const macros = words.map((word, index) => `.Cm ${word}${index < words.length - 1 ? ' ,' : ''}`);
     return [`For`, ...macros, ...(words.length > 0 ? ['and'] : []), `.Cm ${last} .`].join('\n');
