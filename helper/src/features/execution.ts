@@ -5,7 +5,7 @@ import type {Host} from '../host/host.ts';
 import {mapBounded} from './concurrency.ts';
 import {installImage} from './installer.ts';
 import {findHiding} from './obstacles.ts';
-import {LINK_DIRECTORY, mergedImage, readMerged, refresh} from './sysext.ts';
+import {LINK_DIRECTORY, mergedImage, prepareRefresh, readMerged, refresh} from './sysext.ts';
 import {type Fetch, type Plan, type PlanPart, isEmptyPart, needsMerge} from './plan.ts';
 import {
     type Transaction,
@@ -49,6 +49,7 @@ export async function executePlan(
         files: [...parts.flatMap(part => part.writes), ...plan.writes].map(({path}) => path),
         images: parts.flatMap(part => part.fetches.map(({to}) => to)),
     });
+    if (plan.merge && parts.some(needsMerge)) prepareRefresh(host);
     let done: readonly PlanPart[];
     let committed: Transaction;
     const warnings: string[] = [];

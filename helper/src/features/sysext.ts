@@ -163,6 +163,13 @@ export async function needsRefresh(host: Host, links: readonly RestoredLink[]): 
     return false;
 }
 
+/** Makes the connection to systemd that refresh() will need. */
+export function prepareRefresh(host: Host): void {
+    host.systemd?.activeState(REFRESH_UNIT).catch(() => {
+        // refresh() will say what is wrong.
+    });
+}
+
 /**
  * `systemd-sysext refresh` in a unit of its own, since a merge in this service's mount namespace
  * would be seen by nobody else. Its exit status is no proof: the caller reads readMerged() afterwards.

@@ -222,7 +222,13 @@ export function localHttp(limits: HttpLimits = httpLimits): Http {
             return Buffer.concat(chunks);
         },
         warmUp() {
-            client().catch(() => {
+            Promise.all([
+                client(),
+                import('./direct-download.ts'),
+                // Of what is done with a download.
+                import('node:child_process'),
+                import('node:crypto'),
+            ]).catch(() => {
                 // Whoever fetches is told.
             });
         },

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-import {constants} from 'node:fs';
-import {mkdir, open, readFile} from 'node:fs/promises';
+import {constants, readFileSync} from 'node:fs';
+import {mkdir, open} from 'node:fs/promises';
 import {dirname} from 'node:path';
 
 import {asSnowError, hasErrno} from './errno.ts';
@@ -56,7 +56,8 @@ export function localLocks(root: string): Locks {
 /** Field 22 of proc_pid_stat(5), in clock ticks since the boot; empty: there is no such process. */
 async function startTime(pid: number): Promise<string> {
     try {
-        const status = await readFile(`/proc/${pid}/stat`, 'utf8');
+        // Not worth a thread, as what files.ts reads.
+        const status = readFileSync(`/proc/${pid}/stat`, 'utf8');
         // The name of the program, in parentheses, may have spaces.
         return status.slice(status.lastIndexOf(')') + 2).split(' ')[19] ?? '';
     } catch (error) {
