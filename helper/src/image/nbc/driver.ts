@@ -24,7 +24,7 @@ import {
     setNextRoot,
 } from './machine.ts';
 import {type Picture, otherSlot} from './picture.ts';
-import {type NbcEvent, NbcOutput, importFailure} from './progress.ts';
+import {type NbcEvent, NbcOutput, documentOf, importFailure} from './progress.ts';
 import {type Slot, type SlotImage, isSameInstalled, readRecord, writeRecord} from './slots.ts';
 import {type NbcStatus, importCheck, isNotManaged} from './status.ts';
 import {beginWriting, finishWriting, noteUntouched, startRunningSystem} from './writing.ts';
@@ -113,7 +113,7 @@ async function check({host, signal, before}: Work): Promise<CheckResult> {
         throw new SnowError('Network', 'The registry did not answer in time');
     if (result.exitCode !== 0) throw failureOfDocument(result);
     if (result.stdout.trim() === '' && (await isComposefs(host))) throw notManaged();
-    const found = importCheck(result.stdout);
+    const found = importCheck(documentOf(result.stdout));
     if (isNotManaged(found)) throw notManaged();
 
     const offer = {version: null, digest: found.new_digest, timestamp: null, size: null};

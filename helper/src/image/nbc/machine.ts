@@ -18,7 +18,7 @@ import {
 import {readFromImageCommand, setDefaultEntryCommand, statusCommand} from './commands.ts';
 import {describeResult, failureOf} from './failures.ts';
 import {type Picture, otherDevice, pictureOf} from './picture.ts';
-import {importFailure} from './progress.ts';
+import {documentOf, importFailure} from './progress.ts';
 import {type Installed, readRecord} from './slots.ts';
 import {type NbcStatus, importStatus} from './status.ts';
 
@@ -68,7 +68,7 @@ async function readStatus(host: Host): Promise<NbcStatus> {
 
 /** What a program of nbc's said that was to print one document. */
 export function failureOfDocument(result: ProgramResult): SnowError {
-    const failure = importFailure(result.stdout);
+    const failure = importFailure(documentOf(result.stdout));
     return failureOf(failure ? `${failure.message}: ${failure.details}` : describeResult(result));
 }
 

@@ -119,3 +119,10 @@ function parseObject(printed: string): object | null {
         return null;
     }
 }
+
+/** The document among the events, which some versions print before it. */
+export function documentOf(printed: string): string {
+    const output = new NbcOutput();
+    for (const part of printed.split('\n')) output.add(part);
+    return output.document;
+}
