@@ -19,7 +19,7 @@ import {type TransferDefinition, readTransfer} from './transfer-definition.ts';
  */
 export async function loadDefinitions(host: Host, system?: StagedSystem): Promise<Definitions> {
     const [{components, problems}, facts] = await Promise.all([
-        readDefinitionFiles(system?.tree ? withVendorFiles(host, system.tree) : host),
+        readDefinitionFiles(await withFilesOf(host, system?.tree ?? null)),
         readMachineFacts(host, system?.release),
     ]);
     const scopes = components.map(files => readScope(files, facts));
@@ -54,7 +54,16 @@ export function transfersOfFeature(
     );
 }
 
-/** The machine, with what the vendor of another system ships in the place of its own. */
+/**
+ * The machine, with what the vendor of another system ships in the place of its own; a tree that is
+ * not there any more says nothing of that.
+ */
+async function withFilesOf(host: Host, tree: string | null): Promise<Host> {
+    const isThere =
+        tree !== null && (await host.files.resolve(`${tree}/usr/lib/os-release`)) !== null;
+    return isThere ? withVendorFiles(host, tree) : host;
+}
+
 function withVendorFiles(host: Host, tree: string): Host {
     const there = (path: string): string =>
         path.startsWith('/usr/lib/') || path === '/usr/lib' ? tree + path : path;

@@ -191,6 +191,13 @@ describe('when another OS image is staged', () => {
         const url = machine.repository.url;
         const patterns = {MatchPattern: 'moved_@v_%w_%a.raw.zst', Path: `${url}/ext/moved/`};
         const files = definitionFiles({name: 'hello', url, source: patterns});
+        const unmounted = await extensionsOfNextBoot(machine.host).fetch(
+            system('14', '/next'),
+            quiet,
+            unstopped,
+        );
+        expect(unmounted).toMatchObject([{text: 'hello has no version for debian 14'}]);
+        await machine.write({'/next/usr/lib/os-release': osRelease('14')});
         await machine.write(
             Object.fromEntries(Object.entries(files).map(([path, text]) => [`/next${path}`, text])),
         );
