@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-import type {FeatureState} from '../features/state.ts';
 import {SnowError} from '../host/error.ts';
 import {didYouMean} from './suggestions.ts';
 import {enumeration, quoted} from './text.ts';
@@ -8,10 +7,13 @@ import {enumeration, quoted} from './text.ts';
  * The feature that a person means: by its id, or by its name where only one has it.
  * Throws SnowError NotFound, InvalidArgs.
  */
-export function findFeature(states: readonly FeatureState[], word: string): FeatureState {
-    const exact = states.find(({id}) => id === word);
+export function findFeature<Kind extends {readonly id: string; readonly Name: string}>(
+    features: readonly Kind[],
+    word: string,
+): Kind {
+    const exact = features.find(({id}) => id === word);
     if (exact) return exact;
-    const [first, ...others] = states.filter(({Name}) => Name === word);
+    const [first, ...others] = features.filter(({Name}) => Name === word);
     if (first && others.length === 0) return first;
     if (first) {
         const ids = [first, ...others].map(({id}) => id);
@@ -22,7 +24,7 @@ export function findFeature(states: readonly FeatureState[], word: string): Feat
     }
     const hint = didYouMean(
         word,
-        states.map(({id}) => id),
+        features.map(({id}) => id),
     );
     throw new SnowError('NotFound', `There is no feature ${quoted(word)}${hint}`);
 }

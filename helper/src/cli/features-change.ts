@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What changes the machine: by the service, or for an image tree in this process.
 
+import {loadDefinitions} from '../features/definitions.ts';
+import type {Feature} from '../features/model.ts';
 import {planDisable, planEnable, planRollback, planUpdate} from '../features/planning.ts';
 import {describePlan, type Plan} from '../features/plan.ts';
 import {type FeatureState, readFeatures} from '../features/state.ts';
@@ -58,8 +60,8 @@ export const disableFeatures: CommandAction = async (context, names) => {
 export const updateFeatures: CommandAction = async (context, names) => {
     const {settings, host} = context;
     const find = (): Promise<readonly string[]> =>
-        findIds(context, names, ({id, Enabled}) => {
-            if (!Enabled) throw new SnowError('WrongState', `${id} is not enabled`);
+        findIds(context, names, ({id, enabled}) => {
+            if (!enabled) throw new SnowError('WrongState', `${id} is not enabled`);
         });
     if (settings.isDryRun) {
         const ids = await find();
@@ -143,11 +145,12 @@ export const switchAutomatic: CommandAction = async (context, [word]) => {
 async function findIds(
     {host}: Context,
     names: readonly string[],
-    check: (state: FeatureState) => void = () => undefined,
+    check: (feature: Feature) => void = () => undefined,
 ): Promise<readonly string[]> {
     if (names.length === 0) return [];
-    const states = await readFeatures(host);
-    const found = names.map(name => findFeature(states, name));
+    const {features} = await loadDefinitions(host);
+    const named = features.map(feature => ({...feature, Name: feature.name}));
+    const found = names.map(name => findFeature(named, name));
     found.forEach(check);
     return [...new Set(found.map(({id}) => id))];
 }
