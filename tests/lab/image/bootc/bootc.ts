@@ -204,7 +204,6 @@ async function change(
         ...state,
         staged: deploymentOf(spec, image),
         isDownloadOnly,
-        isRollbackQueued: false,
     });
     print(`Queued for next boot: ${name}`);
     if (image.version !== null) print(`  Version: ${image.version}`);
@@ -309,8 +308,17 @@ function undeploy(configuration: StandInConfiguration, args: readonly string[]):
     print(`Deleted deployment ${index}`);
 }
 
-/** For tests: `bootc stand-in reboot` takes away what does not survive one. */
+/**
+ * For tests: `bootc stand-in reboot` takes away what does not survive one, `bootc stand-in install`
+ * has the system be what its image is now.
+ */
 function simulate(configuration: StandInConfiguration, [what]: readonly string[]): void {
+    if (what === 'install') {
+        const state = readState(configuration);
+        const {spec} = state.booted;
+        const booted = deploymentOf(spec, lookUp(configuration, spec));
+        return writeState(configuration, {...state, booted, rollback: null, staged: null});
+    }
     if (what !== 'reboot') throw new Failure(`The stand-in knows no ${what}`);
     rmSync(BOOTED, {force: true});
     rmSync('/run/snosi', {recursive: true, force: true});

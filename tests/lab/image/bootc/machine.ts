@@ -84,10 +84,11 @@ export function readState(configuration: StandInConfiguration): State {
 
 function afterReboot(state: State): State {
     const base = {...state, staged: null, isDownloadOnly: false, isRollbackQueued: false};
-    if (state.isRollbackQueued && state.rollback)
-        return {...base, booted: state.rollback, rollback: state.booted, cachedUpdate: null};
+    // What is staged comes before a rollback that was asked for earlier.
     if (state.staged && !state.isDownloadOnly)
         return {...base, booted: state.staged, rollback: state.booted, cachedUpdate: null};
+    if (state.isRollbackQueued && state.rollback)
+        return {...base, booted: state.rollback, rollback: state.booted, cachedUpdate: null};
     return base;
 }
 

@@ -149,6 +149,11 @@ export class BootcStandIn {
         await this.guest.check(['bootc', 'stand-in', 'reboot']);
     }
 
+    /** Has the system be what its image is now, and forget all others. */
+    async install(): Promise<void> {
+        await this.guest.check(['bootc', 'stand-in', 'install']);
+    }
+
     async status(): Promise<BootcStatus> {
         const text = await this.guest.check(['bootc', 'status', '--format=json']);
         return JSON.parse(text) as BootcStatus;
