@@ -210,6 +210,8 @@ describe('cancelling', () => {
             (await guest.run("pgrep -af '[b]in/bootc upgrade' | grep -v -e --check")).stdout !== '';
         const path = await bus.start('Update');
         await until('bootc is at it', isUpgrading);
+        // It has yet to say that it does not care.
+        await sleep(2000);
         await bus.cancel(path);
         expect(await bus.end(path)).toMatchObject({state: 'cancelled'});
         expect(await isUpgrading()).toBe(false);
@@ -258,6 +260,23 @@ describe('the other tool’s unit', () => {
             return isOther;
         });
         expect(await staged()).toBe(String(version));
+    });
+});
+
+describe('an image that another program staged', () => {
+    const RELEASE = '/run/snow-control/next-system/os-release';
+
+    test('is looked into for the extensions', async () => {
+        expect((await guest.run(['test', '-e', RELEASE])).exitCode).toBe(1);
+        await guest.check(['bootc', 'upgrade']);
+        const digest = (await bootc.status()).status.staged?.image.imageDigest;
+        await guest.check(
+            `printf 'image=ghcr.io/frostyard/snow:latest\\ndigest=${digest}\\nstaged_at=%s\\n' "$(date --iso-8601=seconds)" >/run/snosi/update-staged`,
+        );
+        await until('it was looked into', async () => {
+            const {stdout} = await guest.run(['cat', RELEASE]);
+            return stdout.includes(`IMAGE_VERSION="${version}"`);
+        });
     });
 });
 

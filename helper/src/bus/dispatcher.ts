@@ -23,6 +23,9 @@ import type {ObjectTree, WireObject} from './object-tree.ts';
 import {ROOT} from './paths.ts';
 import {promptDetails} from './prompts.ts';
 
+/** Milliseconds after which who asks for everything is told what is known so far. */
+const PATIENCE = 2000;
+
 /** Calls of one user that may wait for polkit at the same time. */
 const WAITING_PER_UID = 16;
 
@@ -222,7 +225,7 @@ export class Dispatcher {
         throw standardError('UnknownInterface', `${path} has no interface ${interfaceName}`);
     }
 
-    /** Reads one domain, whose failure is the caller's answer, or all, of which some may fail. */
+    /** Reads one domain, whose failure is the caller's answer, or all, of which some may fail, or take long. */
     async #refresh(domain: Domain | null): Promise<void> {
         const {tree} = this.#parts;
         if (domain) {
@@ -231,7 +234,7 @@ export class Dispatcher {
         }
         await tree.refreshAll(({name}, error) => {
             logError(`The state of ${name} cannot be read`, error);
-        });
+        }, PATIENCE);
     }
 }
 

@@ -38,14 +38,26 @@ export class ObjectTree {
         return this.#objectsOf(domain).objects !== null;
     }
 
-    /** Reads every domain again; what cannot be read stays as it was, and is given to the listener. */
-    async refreshAll(onFailure: (domain: Domain, error: unknown) => void): Promise<void> {
-        const reads = this.#domains.map(({domain, reading}) =>
-            reading.read().catch((error: unknown) => {
-                onFailure(domain, error);
-            }),
-        );
+    /**
+     * Reads every domain again; what cannot be read stays as it was, and is given to the listener. So
+     * does, for now, what takes longer than the patience (milliseconds): it is told in signals.
+     */
+    async refreshAll(
+        onFailure: (domain: Domain, error: unknown) => void,
+        patience: number,
+    ): Promise<void> {
+        let timer: NodeJS.Timeout | undefined;
+        const timeUp = new Promise<void>(resolve => (timer = setTimeout(resolve, patience)));
+        const reads = this.#domains.map(async objects => {
+            const read = objects.reading.read().catch((error: unknown) => {
+                onFailure(objects.domain, error);
+            });
+            await Promise.race([read, timeUp]);
+            // Somebody is about to be shown all objects: those to come are new to him.
+            objects.objects ??= new Map();
+        });
         await Promise.all(reads);
+        clearTimeout(timer);
     }
 
     /** The domain that has the path, present or not; null: nobody could have it. */
