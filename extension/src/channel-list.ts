@@ -81,6 +81,8 @@ export class ChannelList extends St.BoxLayout {
         this.#head.setDetail(followed);
         this.#head.sensitive = !isBusy;
         this.#arrow.visible = this.#canSwitch = canSwitch;
+        if (canSwitch) this.#head.add_accessible_state(Atk.StateType.EXPANDABLE);
+        else this.#head.remove_accessible_state(Atk.StateType.EXPANDABLE);
         if (!canSwitch || isBusy) this.collapse();
 
         const wanted = JSON.stringify(channels);

@@ -8,7 +8,7 @@ import {QuickMenuToggle} from 'resource:///org/gnome/shell/ui/quickSettings.js';
 import {type Summary, percent, summarize} from './feature-view.js';
 import {FeaturesMenu} from './features-menu.js';
 import type {SnowClient} from './snow-client.js';
-import type {Job} from './snow-objects.js';
+import {FEATURES_PATH, type Job} from './snow-objects.js';
 import {ToggleMenu} from './toggle-menu.js';
 import {fill, gettext as _, ngettext} from './text.js';
 
@@ -59,7 +59,7 @@ export class FeaturesToggle extends QuickMenuToggle {
     }
 
     #onOpen(): void {
-        this.#client.forgetRefusals();
+        this.#client.forgetRefusals(FEATURES_PATH);
         this.#sync();
         void this.#client.refresh();
     }

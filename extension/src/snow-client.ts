@@ -14,6 +14,7 @@ import {
     FEATURES,
     FEATURES_PATH,
     type Feature,
+    IMAGE_PATH,
     type Interfaces,
     JOB,
     type Job,
@@ -165,10 +166,10 @@ export class SnowClient extends GObject.Object {
         return this.#refreshing;
     }
 
-    /** What was refused has been seen. */
-    forgetRefusals(): void {
-        if (this.#refusals.size === 0) return;
-        this.#refusals.clear();
+    /** What was refused below this path has been seen. */
+    forgetRefusals(root: string): void {
+        for (const path of [...this.#refusals.keys()])
+            if (path.startsWith(root)) this.#refusals.delete(path);
         this.#queueChanged();
     }
 
@@ -236,7 +237,9 @@ export class SnowClient extends GObject.Object {
         try {
             await this.#call(job.path, JOB, 'Cancel', noOptions());
         } catch (error) {
-            if (!isCancelled(error)) this.#refuse(job.path, job.Operation, job.Target, error);
+            if (isCancelled(error)) return;
+            const path = domainOf(job.Operation) === 'image' ? IMAGE_PATH : FEATURES_PATH;
+            this.#refuse(path, job.Operation, job.Target, error);
         }
     }
 

@@ -80,7 +80,7 @@ export class SystemToggle extends QuickMenuToggle {
     }
 
     #onOpen(): void {
-        this.#client.forgetRefusals();
+        this.#client.forgetRefusals(IMAGE_PATH);
         this.#sync();
         void this.#client.refresh();
     }

@@ -33,7 +33,10 @@ const policy = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Config
 `;
 
 /** gnome-session with nothing to start: the shell runs already. */
-const session = '[GNOME Session]\nName=Lab\nRequiredComponents=\n';
+export const sessionFiles = {
+    '/usr/share/gnome-session/sessions/lab.session':
+        '[GNOME Session]\nName=Lab\nRequiredComponents=\n',
+};
 
 /** Queries for what the tests look at again and again. */
 export const toggle = {type: 'SnowControlFeaturesToggle'};
@@ -148,7 +151,7 @@ export class ExtensionDesktop implements AsyncDisposable {
         const guest = await Guest.boot('desktop', {
             name: 'extension',
             install: directory,
-            files: {'/usr/share/gnome-session/sessions/lab.session': session},
+            files: sessionFiles,
         });
         try {
             await startStandIn(guest);
@@ -327,8 +330,8 @@ async function startStandIn(guest: Guest): Promise<void> {
     ]);
 }
 
-/** The real gnome-session, which asks by the shell's dialog before it restarts the computer. */
-async function startSessionManager(desktop: Desktop): Promise<void> {
+/** The real gnome-session of a guest with sessionFiles, which asks by the shell's dialog before it restarts the computer. */
+export async function startSessionManager(desktop: Desktop): Promise<void> {
     await desktop.run([
         ...['systemd-run', '--user', '--quiet', '--collect', '--unit=lab-gnome-session.service'],
         ...['--setenv=XDG_CURRENT_DESKTOP=GNOME', '--setenv=XDG_SESSION_TYPE=wayland'],

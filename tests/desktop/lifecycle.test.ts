@@ -7,15 +7,25 @@ import {
     UUID,
     activeFeature,
     feature,
+    imageJob,
     job,
     menu,
     row,
+    systemMenu,
+    systemToggle,
     toggle,
 } from './extension-desktop.ts';
+import {staged} from './images.ts';
 
 /** Of the shell's main loop, for enable(). */
 const ENABLE_GOAL_MS = 5;
 const CYCLES = 100;
+
+/** An update that was told of already, so that none of the rounds tells it again. */
+const STAGED = `mkdir -p /run/snosi ~alice/.local/state/snosi
+echo version=1 >/run/snosi/update-staged
+echo 1 >~alice/.local/state/snosi/update-staged.ack
+chown -R alice: ~alice/.local`;
 
 const features = [
     activeFeature('docker', '27.5.1'),
@@ -90,7 +100,8 @@ async function countObjects(): Promise<{own: number; all: number; memory: number
 
 describe('enable() and disable()', () => {
     test('leave nothing behind in a hundred rounds, and take no time', async () => {
-        await extension.show({features});
+        await extension.guest.check(STAGED);
+        await extension.show({features, image: staged});
         await cycle(CYCLES);
         const before = await countObjects();
         const first = await cycle(1);
@@ -112,12 +123,16 @@ describe('enable() and disable()', () => {
     });
 
     test('leave nothing behind with the menu open, a job and a notification', async () => {
-        await extension.show({features, jobs: {1: job('feature-1')}});
-        for (let round = 0; round < 3; round++) {
-            await extension.openMenu();
+        const jobs = {1: job('feature-1'), 2: imageJob('update')};
+        await extension.show({features, image: staged, jobs});
+        for (let round = 0; round < 4; round++) {
+            if (round % 2 === 0) await extension.openMenu();
+            else await extension.openSystemMenu();
             await desktop.eval('state.disable()');
             await desktop.waitGone(toggle);
+            await desktop.waitGone(systemToggle);
             expect(await desktop.isShown(menu)).toBe(false);
+            expect(await desktop.isShown(systemMenu)).toBe(false);
             await desktop.eval('state.enable()');
             await extension.settle();
             await desktop.eval('Main.panel.closeQuickSettings()');
