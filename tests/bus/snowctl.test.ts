@@ -1,20 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // snowctl against the service, in a mount namespace where /run has the stand-in's features.
-import {type ChildProcess, spawn} from 'node:child_process';
-import {once} from 'node:events';
-
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 
-import {bundle} from './harness/bundle.ts';
 import type {Running} from './harness/processes.ts';
+import {makeSnowctl, type Snowctl, type Started} from './harness/snowctl.ts';
 import {initialState, setStage, type Stage} from './harness/stage.ts';
-
-/** Milliseconds. */
-const PATIENCE = 15_000;
 
 let stage: Stage;
 let service: Running;
-let program: string;
+let program: Snowctl;
 
 beforeAll(async () => {
     stage = await setStage({
@@ -24,7 +18,7 @@ beforeAll(async () => {
     });
     [service, program] = await Promise.all([
         stage.startService(),
-        bundle('helper/src/main/snowctl.ts', stage.bus.directory),
+        makeSnowctl(stage, defineFeatures),
     ]);
 });
 afterAll(() => stage[Symbol.asyncDispose]());
@@ -38,53 +32,8 @@ const defineFeatures = Object.keys(initialState.features)
     )
     .join(' && ');
 
-interface Started {
-    readonly child: ChildProcess;
-    readonly ended: Promise<{status: number | null; stdout: string; stderr: string}>;
-    waitFor(text: string): Promise<void>;
-}
-
-interface StartOptions {
-    readonly user?: string;
-    /** Runs what it is given as one more argument, by a shell. */
-    readonly wrapper?: readonly string[];
-}
-
-function start(args: readonly string[], {user = 'root', wrapper}: StartOptions = {}): Started {
-    const command = [process.execPath, program, ...args];
-    const script = `mount -t tmpfs tmpfs /run && ${defineFeatures} &&
-        exec setpriv --reuid=${user} --regid=nogroup --clear-groups -- "$0" "$@"`;
-    const isolated = ['-m', '--propagation', 'private', 'sh', '-c', script];
-    const wrapped = wrapper ? [...wrapper, command.join(' ')] : command;
-    const child = spawn('unshare', [...isolated, ...wrapped], {
-        env: {...process.env, DBUS_SYSTEM_BUS_ADDRESS: stage.bus.address, TERM: 'xterm'},
-        stdio: [wrapper ? 'pipe' : 'ignore', 'pipe', 'pipe'],
-    });
-    const texts = {stdout: '', stderr: ''};
-    const looks = new Set<() => void>();
-    for (const name of ['stdout', 'stderr'] as const)
-        child[name]?.on('data', chunk => {
-            texts[name] += String(chunk);
-            for (const look of looks) look();
-        });
-    return {
-        child,
-        ended: once(child, 'close').then(([status]) => ({status: status as number, ...texts})),
-        waitFor: text =>
-            new Promise((resolve, reject) => {
-                const printed = (): string => texts.stdout + texts.stderr;
-                const look = (): void => {
-                    if (printed().includes(text)) resolve();
-                };
-                looks.add(look);
-                look();
-                const fail = (): void => reject(new Error(`No ${text} in ${printed()}`));
-                setTimeout(fail, PATIENCE).unref();
-            }),
-    };
-}
-
-const snowctl = (...args: readonly string[]) => start(args).ended;
+const start: Snowctl['start'] = (...args) => program.start(...args);
+const snowctl: Snowctl['run'] = (...args) => program.run(...args);
 
 describe('a change', () => {
     it('is done by the service, and told as a sentence', async () => {
@@ -195,9 +144,8 @@ describe('a job', () => {
 });
 
 describe('on a terminal', () => {
-    /** script(1) makes the terminal; what is written to it is typed. */
     const onTerminal = (user: string, ...args: readonly string[]): Started =>
-        start(args, {user, wrapper: ['script', '--quiet', '--return', '/dev/null', '--command']});
+        start(args, {user, hasTerminal: true});
 
     it('shows a bar, and cancels by Ctrl+C', async () => {
         const {child, ended, waitFor} = onTerminal('root', 'features', 'enable', 'slow');

@@ -90,8 +90,10 @@ function configuration(socket: string, serviceDirectory: string | null, isLax: b
     <allow receive_type="error"/>
     <allow receive_type="signal"/>
     <allow send_destination="org.freedesktop.DBus" send_interface="org.freedesktop.DBus"/>
+    <allow send_destination="org.freedesktop.login1"/>
   </policy>
   <policy user="root">
+    <allow own="org.freedesktop.login1"/>
     <allow send_destination="org.freedesktop.DBus" send_interface="org.freedesktop.DBus.Monitoring"/>
   </policy>
   ${POLICIES.map(path => `<include>${path}</include>`).join('\n  ')}

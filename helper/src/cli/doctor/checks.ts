@@ -2,6 +2,7 @@
 import {enumeration} from '../text.ts';
 import {byteText} from '../units.ts';
 import type {Facts} from './facts.ts';
+import {diagnoseImage} from './image-checks.ts';
 
 export interface Finding {
     /** A problem keeps something from working; a note may be as it was meant. */
@@ -24,7 +25,8 @@ export type CheckName =
     | 'space'
     | 'installation'
     | 'automatic'
-    | 'links';
+    | 'links'
+    | 'image';
 
 type Check = (facts: Facts) => readonly Omit<Finding, 'check'>[];
 
@@ -160,6 +162,7 @@ const checks: Readonly<Record<CheckName, Check>> = {
     installation: checkInstallation,
     automatic: checkAutomatic,
     links: checkLinks,
+    image: ({image}) => diagnoseImage(image),
 };
 
 /** All that is wrong by these facts, problems first. */

@@ -7,6 +7,7 @@ import {SEARCH_PATH} from '../../features/sysext.ts';
 import {JOURNAL} from '../../features/transaction.ts';
 import {SnowError} from '../../host/error.ts';
 import type {Host} from '../../host/host.ts';
+import {type ImageFacts, readImageFacts} from './image-facts.ts';
 
 /** What the checks look at. */
 export interface Facts {
@@ -28,6 +29,8 @@ export interface Facts {
     readonly missingFiles: readonly string[];
     readonly isAutomatic: boolean;
     readonly extensions: readonly ExtensionEntry[];
+    /** Null: nobody manages the image of this system, or it is a tree. */
+    readonly image: ImageFacts | null;
 }
 
 export interface NeededProgram {
@@ -71,6 +74,7 @@ const installedFiles: readonly string[] = [
     '/usr/share/dbus-1/system.d/org.frostyard.Snow1.conf',
     '/usr/share/polkit-1/actions/org.frostyard.Snow1.policy',
     '/usr/lib/systemd/system/snowd.service',
+    '/usr/lib/snow-control/snow-image-job',
     `/usr/lib/systemd/system/${TIMER}`,
 ];
 
@@ -89,6 +93,7 @@ export async function readFacts(host: Host): Promise<Facts> {
         missingFiles,
         isAutomatic,
         extensions,
+        image,
     ] = await Promise.all([
         existing(host, keyringPaths),
         missing(programs, host),
@@ -98,6 +103,7 @@ export async function readFacts(host: Host): Promise<Facts> {
         absent(host, installedFiles),
         isUnitLinked(host, TIMER),
         readExtensions(host),
+        readImageFacts(host),
     ]);
     return {
         isOffline,
@@ -112,6 +118,7 @@ export async function readFacts(host: Host): Promise<Facts> {
         missingFiles,
         isAutomatic,
         extensions,
+        image,
     };
 }
 

@@ -15,25 +15,26 @@ import {
 import {type ImageOutcome, outcomeText} from './outcome.ts';
 import {planRollback, planUnstage, planUpdate, refuseIncapable, showPlan} from './plan.ts';
 import {type RestartKind, restart} from './restart.ts';
-import {connect, type ImageState, nextImage, readImageState} from './state.ts';
+import {connect, readImageState} from './service.ts';
+import {type ImageState, nextImage} from './state.ts';
 import {imageName} from './view.ts';
 
 export const checkImage: CommandAction = async context => {
     await using client = await connect(context);
-    return change(context, client, checkRequest);
+    return await change(context, client, checkRequest);
 };
 
 export const updateImage: CommandAction = async context => {
     const {isDryRun, isDownloadOnly, isApplying} = context.settings;
     await using client = await connect(context);
-    if (isDryRun) return planFromCheck(context, client);
+    if (isDryRun) return await planFromCheck(context, client);
     const outcome = await runImageJob(
         context,
         client,
         isDownloadOnly ? downloadRequest : updateRequest,
     );
     if (!outcome) return SUCCESS;
-    return isApplying ? apply(context, client, outcome) : tell(context, outcome);
+    return isApplying ? await apply(context, client, outcome) : tell(context, outcome);
 };
 
 export const rollBackImage: CommandAction = async context => {
@@ -47,7 +48,7 @@ export const rollBackImage: CommandAction = async context => {
     if (settings.isDryRun) return showPlan(context, planRollback(state));
     if (state.staged && state.capabilities.includes('rollback'))
         output.note(`${imageName(state.staged)}, which is staged, is discarded.`);
-    return change(context, client, rollbackRequest);
+    return await change(context, client, rollbackRequest);
 };
 
 export const unstageImage: CommandAction = async context => {
@@ -58,7 +59,7 @@ export const unstageImage: CommandAction = async context => {
     if (state.booted && !nextImage(state))
         throw new SnowError('WrongState', 'The next restart starts the running image already');
     if (settings.isDryRun) return showPlan(context, planUnstage(state));
-    return change(context, client, unstageRequest);
+    return await change(context, client, unstageRequest);
 };
 
 /** Has it done, and says how it ended. */

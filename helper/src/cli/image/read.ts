@@ -4,7 +4,7 @@
 import {readHistory} from '../../image/history.ts';
 import type {CommandAction} from '../context.ts';
 import {SUCCESS} from '../exit-codes.ts';
-import {connect, readFeaturesRestart, readImageState} from './state.ts';
+import {connect, readFeaturesRestart, readImageState} from './service.ts';
 import {channelsText, historyText, statusDocument, statusText} from './view.ts';
 
 export const showStatus: CommandAction = async context => {

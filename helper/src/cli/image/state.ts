@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The image of this machine as the service tells it.
 
-import {FeaturesInterface, ImageInterface} from '../../generated/dbus.ts';
-import type {ServiceClient} from '../client.ts';
-import {connectToService} from '../client.ts';
-import type {Context} from '../context.ts';
-
 /** An image. Null: not known. JSON shows it as it is. */
 export interface ImageSummary {
     readonly version: string | null;
@@ -61,23 +56,6 @@ export interface ImageState {
 }
 
 type Fields = Readonly<Record<string, unknown>>;
-
-/** Starts the service while this process still loads. Throws SnowError. */
-export function connect({settings, canAskOnTerminal}: Context): Promise<ServiceClient> {
-    const {mayAskPassword} = settings;
-    return connectToService({mayAskPassword, hasTerminal: canAskOnTerminal, startsService: true});
-}
-
-/** Throws SnowError. */
-export async function readImageState(client: ServiceClient): Promise<ImageState> {
-    return imageState(await client.readProperties('Image', ImageInterface.name));
-}
-
-/** Whether a restart would make other versions of extensions active. Throws SnowError. */
-export async function readFeaturesRestart(client: ServiceClient): Promise<boolean> {
-    const properties = await client.readProperties('Features', FeaturesInterface.name);
-    return properties['RestartNeeded'] === true;
-}
 
 /** What the next boot starts, when that is another image. */
 export function nextImage({rollbackQueued, rollback, staged}: ImageState): ImageSummary | null {

@@ -9,7 +9,8 @@ import {printable, quoted} from '../text.ts';
 import {change} from './change.ts';
 import {switchRequest} from './job.ts';
 import {planSwitch, refuseIncapable, showPlan} from './plan.ts';
-import {type ChannelSummary, connect, type ImageState, readImageState} from './state.ts';
+import {connect, readImageState} from './service.ts';
+import type {ChannelSummary, ImageState} from './state.ts';
 import {imageName} from './view.ts';
 
 /** What a word means: a channel of the list, or a reference that none of them has. */
@@ -26,7 +27,7 @@ export const switchImage: CommandAction = async (context, [word = '']) => {
     if (isDryRun) refuseIncapable(state, 'switch');
     const target = canSwitch ? findTarget(state, word) : null;
     // What cannot be done at all the service says better, with what to do by hand.
-    if (!target) return change(context, client, switchRequest(word, CHANNEL_NAME.test(word)));
+    if (!target) return await change(context, client, switchRequest(word, CHANNEL_NAME.test(word)));
 
     const reference = target.kind === 'channel' ? target.channel.image : target.reference;
     if (isSameReference(state.followed, reference))
@@ -37,7 +38,7 @@ export const switchImage: CommandAction = async (context, [word = '']) => {
     if (isDryRun) return showPlan(context, planSwitch(state, reference));
     if (!(await isMeant(context, state, target)))
         throw new SnowError('Cancelled', 'Nothing was changed');
-    return change(
+    return await change(
         context,
         client,
         target.kind === 'channel'

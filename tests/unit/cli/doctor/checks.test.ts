@@ -23,6 +23,7 @@ const healthy: Facts = {
     extensions: [
         {path: '/var/lib/extensions/docker.raw', image: '/var/lib/extensions.d/docker_1.1.raw'},
     ],
+    image: null,
 };
 
 it('finds nothing on a healthy machine', () => {
