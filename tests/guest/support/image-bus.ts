@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+import type {ErrorCode} from '../../../helper/src/host/error.ts';
 import type {JobState} from '../../../helper/src/image/job-state.ts';
 import type {Guest} from '../../lab/guest.ts';
 import {until} from './waiting.ts';
@@ -52,8 +53,18 @@ export class ImageBus {
             return exitCode !== 0 || !stdout.includes('running');
         });
         const state = await this.now();
-        if (!state || state.state === 'running') throw new Error(`${job} ended without a word`);
-        return state;
+        if (!state) throw new Error(`${job} ended without a word`);
+        if (state.state !== 'running') return state;
+        // It was killed, and so the service says it.
+        const {data} = await this.#property(job, 'Error');
+        const [name = '', text = ''] = data as readonly string[];
+        const code = name.slice(name.lastIndexOf('.') + 1);
+        return {...state, state: 'failed', error: [code as ErrorCode, text]};
+    }
+
+    async #property(job: string, name: string): Promise<Variant> {
+        const ask = ['busctl', '--json=short', 'get-property', NAME, job, `${NAME}.Job`, name];
+        return JSON.parse(await this.#guest.check(ask)) as Variant;
     }
 
     /** What the worker says now. */

@@ -77,11 +77,16 @@ function statusOf({nbc, picture}: {nbc: NbcStatus; picture: Picture}): ImageStat
         isRollbackQueued: !isStaged && other !== null && isOtherNext,
         downloaded: downloadedOf(nbc, picture),
         capabilities,
-        problem:
-            nbc.image === ''
-                ? 'nbc does not know which image this system follows; choose a channel'
-                : '',
+        problem: problemOf(nbc, picture),
     };
+}
+
+function problemOf({image}: NbcStatus, {isPending, isOtherNext}: Picture): string {
+    if (image === '') return 'nbc does not know which image this system follows; choose a channel';
+    // Whoever runs nbc by hand after a rollback does not know that the boot loader was told.
+    if (isPending && !isOtherNext)
+        return 'An update is written, and the boot loader was told to start this system; to start the update: bootctl set-default bootc.conf';
+    return '';
 }
 
 /** What could be written without a network, if it is of what is followed and not written yet. */
@@ -140,11 +145,13 @@ function notManaged(): SnowError {
 async function write(work: Work, command: Command): Promise<void> {
     const {host} = work;
     await beginWriting(host, text => work.warn(text));
-    // The first step is announced before anything is changed; all that goes before is asking.
+    // The first step only mounts the slot, and all that goes before is asking. What cannot be
+    // understood may be a later one.
     let isTouched = false;
     try {
         await follow(work, command, event => {
-            if (event.type === 'step') isTouched = true;
+            if (event.type === 'unknown' || (event.type === 'step' && event.step !== 1))
+                isTouched = true;
         });
     } finally {
         if (!isTouched) await noteUntouched(host);

@@ -111,7 +111,8 @@ export async function restoreInstalled(host: Host, {image, digest}: Installed): 
         const fields = importJson(path, text, configuration);
         if (fields['image_ref'] === image && fields['image_digest'] === (digest ?? '')) return;
         const restored = {...fields, image_ref: image, image_digest: digest ?? ''};
-        await host.files.writeWhole(path, `${JSON.stringify(restored, null, 2)}\n`);
+        // As nbc writes it: without an end of line.
+        await host.files.writeWhole(path, JSON.stringify(restored, null, 2));
         return;
     }
 }
