@@ -5,6 +5,7 @@
 import {execFile} from 'node:child_process';
 import {existsSync} from 'node:fs';
 import {chmod, cp, mkdir, readFile, readdir, rm, writeFile} from 'node:fs/promises';
+import {resolve} from 'node:path';
 import {promisify} from 'node:util';
 
 import {build} from 'esbuild';
@@ -154,7 +155,6 @@ async function writeIfChanged(path, text) {
 }
 
 async function buildPrograms() {
-    const withoutXml = './helper/src/host/no-xml.ts';
     // The project's own package.json would make ES modules of them.
     await mkdir('dist', {recursive: true});
     await writeFile('dist/package.json', '{"type": "commonjs"}\n');
@@ -169,13 +169,28 @@ async function buildPrograms() {
             minifySyntax: true,
             minifyWhitespace: true,
             legalComments: 'eof',
-            alias: {'fast-xml-parser': withoutXml, 'fast-xml-builder': withoutXml},
+            plugins: [leaveOut()],
             define: {__VERSION__: JSON.stringify(version)},
             banner: {js: '#!/usr/bin/node'},
             logLevel: 'warning',
         });
         await chmod(`dist/${name}`, 0o755);
     }
+}
+
+/** See helper/src/host/left-out.ts. */
+function leaveOut() {
+    return {
+        name: 'leave-out',
+        setup(builder) {
+            const filter = /^(fast-xml-(parser|builder)|node:crypto|node:child_process)$/;
+            builder.onResolve({filter}, ({importer}) =>
+                importer.includes('/@jellybrick/dbus-next/')
+                    ? {path: resolve('helper/src/host/left-out.ts')}
+                    : undefined,
+            );
+        },
+    };
 }
 
 /** What is made from snowctl's tables of commands: dist/completions/ and dist/man/. */
