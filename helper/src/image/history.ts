@@ -45,14 +45,19 @@ export async function readHistory(host: Host): Promise<readonly HistoryEntry[]> 
     return parseHistory((await host.files.readText(HISTORY, MAX_BYTES)) ?? '');
 }
 
-/** Keeps one more entry, and forgets the oldest ones. */
+/**
+ * Keeps one more entry, and forgets the oldest ones. Of checks that follow one another the last is
+ * kept: they change nothing, and there may be one for each look at the desktop's menu.
+ */
 export async function addToHistory(host: Host, entry: HistoryEntry): Promise<void> {
     const before = await readHistory(host).catch(() => {
         // What is too large or no file is not worth keeping: better a new beginning than none.
         return [];
     });
     const short = {...entry, error: entry.error.slice(0, MAX_TEXT)};
-    const entries = [...before, short].slice(-MAX_ENTRIES);
+    const isAnotherCheck = short.operation === 'check' && before.at(-1)?.operation === 'check';
+    const kept = isAnotherCheck ? before.slice(0, -1) : before;
+    const entries = [...kept, short].slice(-MAX_ENTRIES);
     const lines = entries.map(line => `${JSON.stringify(line)}\n`);
     await host.files.writeWhole(HISTORY, lines.join(''));
 }

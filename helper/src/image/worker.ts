@@ -95,6 +95,8 @@ class ImageJob {
         await driver.cleanUp(host);
         const before = await driver.status(host);
         this.before = before;
+        // One that was killed had no time to say what it staged.
+        await this.#settle(driver, before);
         refuseCancelled(signal);
 
         const work: Work = {

@@ -215,6 +215,14 @@ describe('the history', () => {
         expect(history.at(-1)).toEqual({...entry, time: 204});
     });
 
+    it('keeps the last of several checks', async () => {
+        const check = {...entry, operation: 'check'};
+        for (const [time, one] of [entry, check, check, entry, check].entries())
+            await addToHistory(machine.host, {...one, time});
+        const history = await readHistory(machine.host);
+        expect(history.map(({time}) => time)).toEqual([0, 2, 3, 4]);
+    });
+
     it('reads what it can', () => {
         const line = JSON.stringify(entry);
         expect(

@@ -129,6 +129,16 @@ describe('an update', () => {
         expect(machine.calls.filter(call => call === 'fetch extensions')).toHaveLength(2);
     });
 
+    it('says what one that was killed had no time to say', async () => {
+        machine.status = statusOf({staged: deployment('2')});
+        machine.manners.sourceFault = new SnowError('Network', 'No network');
+        await machine.work('check');
+        expect(await machine.read(STAGED)).toContain(digestOf('2'));
+        machine.status = statusOf();
+        await machine.work('check');
+        expect(await machine.read(STAGED)).toBeNull();
+    });
+
     it('that cannot reach its source says why, and keeps what was found before', async () => {
         machine.manners.newest = '2';
         await machine.work('check');
