@@ -11,6 +11,7 @@ import {type JobEnd, type Properties, SnowBus} from './support/snow-bus.ts';
 import {until} from './support/waiting.ts';
 
 const SNOWFIELD = 'ghcr.io/frostyard/snowfield:latest';
+const SNOWLOADED = 'ghcr.io/frostyard/snowloaded:latest';
 const DOWNLOAD_ONLY = "'a{sv}' 1 download-only b true";
 const DONE: JobEnd = {state: 'done', error: '', text: ''};
 
@@ -215,9 +216,9 @@ describe('an ostree store', () => {
         expect(await run('Unstage')).toEqual(DONE);
         expect(await picture()).toMatchObject({followed: IMAGE, staged: null});
 
-        expect(await run('Switch', "'sa{sv}' snowfield 0")).toEqual(DONE);
-        expect(await picture()).toMatchObject({followed: SNOWFIELD});
-        await run('Unstage');
+        await bootc.offer({version: '8'}, SNOWLOADED);
+        expect(await run('Switch', "'sa{sv}' snowloaded 0")).toEqual(DONE);
+        expect(await picture()).toMatchObject({followed: SNOWLOADED, staged: '8'});
     });
 
     test('is not switched where anything is accepted', async () => {

@@ -18,20 +18,50 @@ const TIMEOUT = 120_000;
 
 /** Asks the source for its newest image. */
 export async function check(work: Work): Promise<CheckResult> {
-    const {host, before, signal} = work;
-    const {followed: image, booted, staged, downloaded} = before;
+    const {host, before} = work;
+    const {followed, booted, staged, downloaded} = before;
     const transport = (staged ?? downloaded ?? booted)?.transport ?? null;
-    if (image === '' || transport === null)
+    if (followed === '' || transport === null)
         throw new SnowError('WrongState', 'This system follows no image');
     const isOfBootc = ['registry', 'docker'].includes(transport) && !(await isComposefs(host));
     if (isOfBootc) {
         const offer = await askBootc(work);
         if (offer) return compareOffer(before, offer);
-        // It only says that nothing has to be fetched, and means whatever is on the disk.
-        if (!staged && !downloaded && !before.rollback) return {outcome: 'current'};
+        return whichIsHere(work, transport);
     }
+    return compareSource(work, transport);
+}
+
+async function compareSource(
+    {host, before, signal}: Work,
+    transport: string,
+): Promise<CheckResult> {
     const isKnown = (offer: Offer): boolean => compareOffer(before, offer).outcome !== 'available';
-    return compareOffer(before, await askSource(host, {image, transport}, isKnown, signal));
+    const source = {image: before.followed, transport};
+    return compareOffer(before, await askSource(host, source, isKnown, signal));
+}
+
+/** bootc says only that nothing has to be fetched, and means whatever is on the disk. */
+async function whichIsHere(work: Work, transport: string): Promise<CheckResult> {
+    const {staged, downloaded, rollback} = work.before;
+    const asBootcSays: CheckResult = staged
+        ? {outcome: 'staged', offer: offerOf(staged)}
+        : downloaded
+          ? {outcome: 'available', offer: offerOf(downloaded)}
+          : {outcome: 'current'};
+    if (!staged && !downloaded && !rollback) return asBootcSays;
+    try {
+        const found = await compareSource(work, transport);
+        return found.outcome === 'available' ? asBootcSays : found;
+    } catch (error) {
+        // bootc could ask, so that the registry is there: a guess is better than a failure.
+        if (error instanceof SnowError && error.code !== 'Cancelled') return asBootcSays;
+        throw error;
+    }
+}
+
+function offerOf({version, digest, timestamp}: Deployment): Offer {
+    return {version, digest, timestamp, size: null};
 }
 
 /** Has bootc look; null: it says that there is nothing to fetch. */
