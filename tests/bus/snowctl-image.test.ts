@@ -392,6 +392,30 @@ it('shows the job of an earlier service', async () => {
     );
 });
 
+describe('doctor', () => {
+    const imageFindings = async (): Promise<readonly unknown[]> => {
+        const {stdout} = await program.run('doctor', '--json');
+        const {findings} = JSON.parse(stdout) as {
+            readonly findings: readonly {readonly check: string}[];
+        };
+        return findings.filter(({check}) => check === 'image');
+    };
+
+    it('asks the service how the image is', async () => {
+        expect(await imageFindings()).toEqual([]);
+        await given({image: {newest: '0'}});
+        await image('status');
+        await image('check');
+        expect(await imageFindings()).toMatchObject([
+            {severity: 'note', message: expect.stringContaining('held back')},
+        ]);
+        await service[Symbol.asyncDispose]();
+        expect(await imageFindings()).toMatchObject([
+            {severity: 'problem', message: expect.stringContaining('cannot be read')},
+        ]);
+    });
+});
+
 it('offers channels to the shells, without the service', async () => {
     await service[Symbol.asyncDispose]();
     const {stdout} = await program.run('__complete', 'channel');

@@ -48,14 +48,28 @@ describe('bash', () => {
     };
 
     test('offers the commands', async () => {
-        expect(await offered('')).toEqual(expect.arrayContaining(['features', 'jobs', 'doctor']));
+        expect(await offered('')).toEqual(
+            expect.arrayContaining(['features', 'image', 'jobs', 'doctor']),
+        );
         expect(await offered('features', 'en')).toEqual(['enable']);
+        expect(await offered('image', 'un')).toEqual(['unstage']);
     });
 
     test('offers the features that are off to enable, and those that are on to disable', async () => {
         expect(await offered('features', 'enable', '')).toEqual(['podman']);
         expect(await offered('features', 'disable', '')).toEqual(['jq']);
         expect((await offered('features', 'show', '')).sort()).toEqual(['jq', 'podman']);
+    });
+
+    test('offers the channels that are for this machine', async () => {
+        await guest.check(['touch', '/run/nbc-booted']);
+        expect((await offered('image', 'switch', '')).sort()).toEqual([
+            'cayo',
+            'cayoloaded',
+            'snow',
+            'snowloaded',
+        ]);
+        await guest.check(['rm', '/run/nbc-booted']);
     });
 
     test('completes a line that somebody types', async () => {

@@ -99,7 +99,7 @@ export class ServiceClient implements Runner {
                 signature: `${signature}a{sv}`,
                 body: [...args, withVariants(options)],
             });
-            return this.#follow(String(job), path === 'Image' ? 'jobs' : 'features list');
+            return this.#follow(String(job), path === 'Image');
         } catch (error) {
             throw serviceError(error);
         } finally {
@@ -168,22 +168,42 @@ export class ServiceClient implements Runner {
                 if (job) job.hear(signal);
                 else if (this.#startsPending > 0) this.#early.push(signal);
             }),
-            this.#bus.watchOwner(BUS_NAME, () => {
-                this.#lose('The service snowd stopped in the middle');
+            this.#bus.watchOwner(BUS_NAME, owner => {
+                const reason = 'The service snowd stopped in the middle';
+                for (const job of this.#jobs.values()) {
+                    if (!job.outlivesService) job.lose(reason);
+                    else if (owner === '' && !job.isOver) void this.#findAgain(job, reason);
+                }
             }),
         ]);
         void this.#bus.closed.then(reason => {
-            this.#lose(`The connection to the system bus is lost: ${reason}`);
+            for (const job of this.#jobs.values())
+                job.lose(`The connection to the system bus is lost: ${reason}`);
         });
     }
 
-    /** A job ends with the process that runs it, whoever owns the name afterwards. */
-    #lose(reason: string): void {
-        for (const job of this.#jobs.values()) job.lose(reason);
+    /** A change of the image goes on without the service, which knows of it when it is started again. */
+    async #findAgain(job: FollowedJob, reason: string): Promise<void> {
+        this.#jobs.delete(job.path);
+        try {
+            const isIt = ({operation, state}: JobState): boolean =>
+                operation.startsWith('image.') && state === 'running';
+            const number = (await this.listJobs(true)).find(isIt)?.number;
+            if (number === undefined) {
+                job.lose(reason);
+                return;
+            }
+            job.path = `${JOBS}/${number}`;
+            this.#jobs.set(job.path, job);
+            // It may have ended before its signals were listened to.
+            if (!isIt(await this.#readJob(job.path))) job.lose(reason);
+        } catch {
+            job.lose(reason);
+        }
     }
 
-    #follow(path: string, whereToLook: string): RunningJob {
-        const job = new FollowedJob(whereToLook);
+    #follow(path: string, outlivesService: boolean): RunningJob {
+        const job = new FollowedJob(path, outlivesService);
         this.#jobs.set(path, job);
         for (const signal of this.#early) if (signal.path === path) job.hear(signal);
         return {
@@ -191,7 +211,7 @@ export class ServiceClient implements Runner {
             follow: progress => job.follow(progress),
             cancel: async () => {
                 try {
-                    await this.#call(cancelCall(path));
+                    await this.#call(cancelCall(job.path));
                 } catch (error) {
                     throw serviceError(error);
                 }
@@ -239,23 +259,25 @@ export class ServiceClient implements Runner {
 
 /** What the signals told of one job. */
 class FollowedJob {
-    readonly #whereToLook: string;
+    path: string;
+    readonly outlivesService: boolean;
+    isOver = false;
     readonly #ended: Promise<Results>;
     #resolve: (results: Results) => void = () => undefined;
     #reject: (error: SnowError) => void = () => undefined;
     #progress: Progress | null = null;
     #latest: Readonly<Record<string, unknown>> = {};
 
-    /** @param whereToLook command that shows what became of it when it cannot be followed any more */
-    constructor(whereToLook: string) {
-        this.#whereToLook = whereToLook;
+    constructor(path: string, outlivesService: boolean) {
+        this.path = path;
+        this.outlivesService = outlivesService;
         this.#ended = new Promise((resolve, reject) => {
             this.#resolve = resolve;
             this.#reject = reject;
         });
-        this.#ended.catch(() => {
-            // Whoever follows is told; nobody has to.
-        });
+        const end = (): void => void (this.isOver = true);
+        // Whoever follows is told of an error; nobody has to.
+        this.#ended.then(end, end);
     }
 
     follow(progress: Progress): Promise<Results> {
@@ -271,11 +293,9 @@ class FollowedJob {
     }
 
     lose(reason: string): void {
+        const command = this.outlivesService ? 'image status' : 'features list';
         this.#reject(
-            new SnowError(
-                'Failed',
-                `${reason}; "snowctl ${this.#whereToLook}" shows what is there now`,
-            ),
+            new SnowError('Failed', `${reason}; "snowctl ${command}" shows what is there now`),
         );
     }
 

@@ -10,6 +10,7 @@ import {
     type Signal,
     Variant,
 } from '../../../helper/src/host/dbus.ts';
+import {SnowError} from '../../../helper/src/host/error.ts';
 
 const JOB = '/org/frostyard/Snow1/Jobs/7';
 const OTHER = '/org/frostyard/Snow1/Jobs/8';
@@ -151,6 +152,78 @@ describe('a job', () => {
         bus.cut('the bus went away');
         await expect(end).rejects.toMatchObject({
             message: expect.stringContaining('the bus went away'),
+        });
+    });
+
+    describe('of the image', () => {
+        const request = {
+            path: 'Image',
+            interfaceName: 'org.frostyard.Snow1.Image',
+            method: 'Update',
+            signature: '',
+            args: [],
+            options: {'download-only': true},
+        };
+        /** As a service answers that was started again. */
+        const restarted =
+            (state: string) =>
+            ({member}: MethodCall): readonly unknown[] => {
+                if (member === 'Update') return [OTHER];
+                if (member === 'ListJobs') return [[JOB]];
+                const properties = {
+                    Operation: new Variant('s', 'image.download'),
+                    State: new Variant('s', state),
+                };
+                return member === 'GetAll' ? [properties] : [];
+            };
+
+        it('goes on without the service, and is found again by the next one', async () => {
+            bus.answer = restarted('running');
+            const progress = recording();
+            const job = await client.start(request);
+            const end = job.follow(progress);
+            bus.setOwner('');
+            bus.setOwner(':1.9');
+            await expect
+                .poll(() => bus.calls.filter(({member}) => member === 'GetAll').length)
+                .toBe(2);
+            bus.listener(changed({Step: new Variant('s', 'Staging')}));
+            await job.cancel();
+            expect(bus.calls.at(-1)).toMatchObject({path: JOB, member: 'Cancel'});
+            bus.listener(finished(JOB, 'done'));
+            expect(await end).toMatchObject({version: '1.1'});
+            expect(progress.seen).toEqual(['Staging']);
+        });
+
+        it('that ended while there was no service is not waited for', async () => {
+            bus.answer = restarted('done');
+            const end = (await client.start(request)).follow(recording());
+            bus.setOwner('');
+            await expect(end).rejects.toMatchObject({
+                code: 'Failed',
+                message: expect.stringContaining('"snowctl image status"'),
+            });
+        });
+
+        it('is not looked for when it is over', async () => {
+            bus.answer = restarted('running');
+            const job = await client.start(request);
+            const end = job.follow(recording());
+            bus.listener(finished(OTHER, 'done'));
+            await end;
+            const before = bus.calls.length;
+            bus.setOwner('');
+            expect(bus.calls.length).toBe(before);
+        });
+
+        it('that another one keeps from running is told by its number', async () => {
+            bus.answer = () => {
+                throw new SnowError('Busy', `Another operation is running: ${JOB}`);
+            };
+            await expect(client.start(request)).rejects.toMatchObject({
+                code: 'Busy',
+                message: 'Another operation is running: job 7; see "snowctl jobs"',
+            });
         });
     });
 
