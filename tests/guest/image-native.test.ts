@@ -2,21 +2,31 @@
 // The native driver on real partitions, with the systemd-sysupdate of systemd 262. What the firmware
 // and the boot loader do is done by the lab: bootctl's variables are a file, and a restart is what
 // systemd-boot and systemd-bless-boot do to the names of images.
-import {afterEach, beforeEach, describe, expect, test} from 'vitest';
+import {setTimeout as sleep} from 'node:timers/promises';
+
+import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, test} from 'vitest';
 
 import type {Driven} from '../lab/image/native/drive-program.ts';
 import {CHANNEL, FIRST, NativeMachine, environment} from '../lab/image/native/machine.ts';
+import {installedSystem} from '../lab/installation.ts';
 import {makeKey} from '../lab/signing.ts';
+import {SnowBus} from './support/snow-bus.ts';
+import {until} from './support/waiting.ts';
 
 const SECOND = '20260201000000';
 const THIRD = '20260301000000';
 
+/** Its tests share a machine of their own. */
+const SERVICE = 'through the service';
+
 let machine: NativeMachine;
 
-beforeEach(async () => {
-    machine = await NativeMachine.boot();
+beforeEach(async ({task}) => {
+    if (task.suite?.name !== SERVICE) machine = await NativeMachine.boot();
 });
-afterEach(() => machine?.[Symbol.asyncDispose]());
+afterEach(async ({task}) => {
+    if (task.suite?.name !== SERVICE) await machine?.[Symbol.asyncDispose]();
+});
 
 /** The versions that a driver's answer names. */
 function versions({after}: Driven) {
@@ -312,26 +322,31 @@ describe('an update that fails half way leaves the running version, and no half 
         expect(await machine.restart()).toBe(FIRST);
     });
 
-    /** An update whose download never ends. */
-    async function startUpdate() {
+    /** An update whose download of one part never ends, or begins. */
+    async function startUpdate(part: 'root' | 'uki' = 'root', afterBytes = 100_000) {
         await machine.offer(SECOND);
-        await machine.repository.setFault(await machine.pathOf(SECOND, 'root'), {
-            kind: 'stall',
-            afterBytes: 1_000_000,
-        });
+        const path = await machine.pathOf(SECOND, part);
+        await machine.repository.setFault(
+            path,
+            afterBytes > 0 ? {kind: 'stall', afterBytes} : {kind: 'hang'},
+        );
         const child = machine.guest.start(['node', '/var/lib/lab/drive.mjs', 'update'], {
             env: environment,
         });
-        await new Promise<void>(resolve => {
-            child.stderr?.on('data', (text: Buffer) => {
-                if (text.includes(`Downloading ${SECOND}, system`)) resolve();
-            });
+        await until('it is fetched', async () => {
+            const {requests} = await machine.repository.log();
+            return requests.some(one => one.method === 'GET' && one.path === path);
         });
+        await sleep(300);
         return child;
     }
 
-    test('a cancel', async () => {
-        const child = await startUpdate();
+    test.for([
+        ['the system', 'root', 100_000],
+        ['the boot image', 'uki', 100_000],
+        ['nothing of the boot image yet', 'uki', 0],
+    ] as const)('a cancel while it fetches %s', async ([_name, part, afterBytes]) => {
+        const child = await startUpdate(part, afterBytes);
         let output = '';
         child.stdout?.on('data', (text: Buffer) => (output += text.toString()));
         const ended = new Promise(resolve => child.once('close', resolve));
@@ -380,4 +395,99 @@ test("snow's own script stages the update where it is", async () => {
         `version=${SECOND}`,
     );
     expect(await other.restart()).toBe(SECOND);
+});
+
+describe(SERVICE, () => {
+    let service: NativeMachine;
+    let bus: SnowBus;
+
+    beforeAll(async () => {
+        service = await NativeMachine.boot({install: await installedSystem()});
+        bus = new SnowBus(service.guest);
+    });
+    afterAll(() => service?.[Symbol.asyncDispose]());
+
+    /** A method of the image, to the end of its job. */
+    async function does(method: string) {
+        return bus.end(await bus.start(method), 60_000);
+    }
+
+    test('update, rollback and unstage, with what the next boot is', async () => {
+        await service.offer(SECOND);
+        expect(await bus.imageProperties()).toMatchObject({
+            Driver: 'native',
+            Followed: CHANNEL,
+            Booted: {version: FIRST, image: CHANNEL},
+            Staged: {},
+            RestartNeeded: false,
+            Problem: '',
+        });
+        expect(await does('Check')).toMatchObject({state: 'done'});
+        expect(await bus.imageProperties()).toMatchObject({
+            LastOutcome: 'available',
+            Available: {version: SECOND},
+        });
+
+        expect(await does('Update')).toMatchObject({state: 'done', text: ''});
+        expect(await bus.imageProperties()).toMatchObject({
+            Staged: {version: SECOND, image: CHANNEL},
+            RestartNeeded: true,
+            LastOutcome: 'staged',
+        });
+        const staged = await service.guest.check(['cat', '/run/snosi/update-staged']);
+        expect(staged).toMatch(new RegExp(`^image=${CHANNEL}\nversion=${SECOND}\nstaged_at=`));
+        expect(
+            await service.guest.check(['cat', '/run/snow-control/next-system/os-release']),
+        ).toContain(`IMAGE_VERSION="${SECOND}"`);
+
+        expect(await does('Unstage')).toMatchObject({state: 'done'});
+        expect(await bus.imageProperties()).toMatchObject({
+            Staged: {},
+            Rollback: {version: SECOND},
+            RestartNeeded: false,
+        });
+        expect((await service.guest.run(['ls', '/run/snosi/update-staged'])).exitCode).not.toBe(0);
+        expect(await does('Update')).toMatchObject({state: 'failed', error: 'WrongState'});
+        expect(await does('Rollback')).toMatchObject({state: 'done'});
+        expect(await bus.imageProperties()).toMatchObject({Staged: {version: SECOND}});
+    });
+
+    test('a failed check is told by its reason', async () => {
+        await service.repository.setFault('*', {kind: 'status', status: 503});
+        expect(await does('Check')).toMatchObject({state: 'failed', error: 'Network'});
+        expect(await bus.imageProperties()).toMatchObject({LastOutcome: 'failed'});
+        await service.repository.clearFaults();
+    });
+
+    test('a cancel in the middle of a download leaves the system as it was', async () => {
+        await service.offer(THIRD);
+        await service.repository.setFault(await service.pathOf(THIRD, 'root'), {
+            kind: 'throttle',
+            bytesPerSecond: 200_000,
+        });
+        const path = await bus.start('Update');
+        await until('it downloads the system', async () =>
+            String((await bus.job(path))['Step']).includes(', system'),
+        );
+        expect((await bus.job(path))['BytesTotal']).toBeGreaterThan(3_000_000);
+        await until(
+            'some of it is there',
+            async () => Number((await bus.job(path))['Progress']) > 0.1,
+        );
+        expect((await bus.cancel(path)).exitCode).toBe(0);
+        expect(await bus.end(path)).toMatchObject({state: 'cancelled'});
+        expect(await bus.imageProperties()).toMatchObject({
+            Booted: {version: FIRST},
+            Staged: {},
+            Problem: '',
+        });
+        await service.repository.clearFaults();
+        expect(await does('Update')).toMatchObject({state: 'done', text: ''});
+        expect(await service.restart()).toBe(THIRD);
+    });
+
+    test('what is not to be had is refused with what to do by hand', async () => {
+        const {stderr} = await bus.image('SwitchReference', "'sa{sv}' ghcr.io/frostyard/cayo 0");
+        expect(stderr).toContain('installer');
+    });
 });

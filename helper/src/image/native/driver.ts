@@ -62,12 +62,12 @@ export const nativeDriver: ImageDriver = {
     },
 
     async check(work) {
-        const {host, before} = work;
+        const {before} = work;
         work.progress.step('Asking the update server');
         const version = await findNewest(work);
         if (version === null) return nothingNewer(before);
         const offered = await describeOffer(work, version);
-        const size = totalOf(await measure(host, offered));
+        const size = totalOf(await measure(work, offered));
         return {outcome: 'available', offer: {...offerOf(version), size}};
     },
 
@@ -83,7 +83,7 @@ export const nativeDriver: ImageDriver = {
         }
         const version = await requireNewest(work);
         const offered = await describeOffer(work, version);
-        const lines = new UpdateProgress(work.progress, version, await measure(host, offered));
+        const lines = new UpdateProgress(work.progress, version, await measure(work, offered));
         const hasScript = (await host.files.status(STAGE_SCRIPT)) !== null;
         const command = hasScript ? commands.stage() : commands.update(version);
         await follow(work, command, 'The update', line => lines.read(line));
@@ -95,7 +95,7 @@ export const nativeDriver: ImageDriver = {
         await nativeDriver.cleanUp(host);
         const version = await requireNewest(work);
         const offered = await describeOffer(work, version);
-        const lines = new UpdateProgress(work.progress, version, await measure(host, offered));
+        const lines = new UpdateProgress(work.progress, version, await measure(work, offered));
         await follow(work, commands.acquire(version), 'The download', line => lines.read(line));
     },
 
@@ -207,7 +207,10 @@ async function findNewest({host, before, signal}: Work): Promise<string | null> 
     return newest;
 }
 
+/** Milliseconds in which the source has to have said what it has. */
 const NETWORK_TIMEOUT = 180_000;
+/** Milliseconds that a bar is worth waiting for. */
+const SIZE_TIMEOUT = 5000;
 
 async function requireNewest(work: Work): Promise<string> {
     work.progress.step('Asking the update server');
@@ -226,11 +229,14 @@ async function describeOffer({host, signal}: Work, version: string): Promise<Off
 }
 
 /** Sizes of what is to be fetched, as far as its server tells. */
-function measure({http}: Host, {urls}: OfferedVersion): Promise<readonly Part[]> {
+function measure({host, signal}: Work, {urls}: OfferedVersion): Promise<readonly Part[]> {
+    const limit = {signal: AbortSignal.any([signal, AbortSignal.timeout(SIZE_TIMEOUT)])};
     return Promise.all(
         urls.map(async url => {
             // Without it there is no bar; the download itself says what is wrong.
-            const size = /^https?:/.test(url) ? await http.size(url).catch(() => null) : null;
+            const size = /^https?:/.test(url)
+                ? await host.http.size(url, limit).catch(() => null)
+                : null;
             return {url, size};
         }),
     );

@@ -72,13 +72,12 @@ export function importNewest(text: string): string | null {
 export function importInstalled(text: string): InstalledVersion | null {
     const found = importJson(SOURCE, text, description);
     if (!found.installed) return null;
-    const ukis = found.contents.flatMap(({type, path}) =>
-        type === 'regular-file' && path !== null ? (parseUki(path) ?? []) : [],
-    );
+    const files = found.contents.filter(({type}) => type === 'regular-file');
+    const uki = files.map(({path}) => path && parseUki(path)).find(one => one) || null;
     return {
         version: found.version,
-        state: stateOf(found, ukis.length > 0),
-        uki: ukis[0] ?? null,
+        state: stateOf(found, files.length > 0, uki !== null),
+        uki,
         partitions: partitionsOf(found.contents),
     };
 }
@@ -97,9 +96,11 @@ export function importOffered(text: string): OfferedVersion {
 
 function stateOf(
     {partial, pending, incomplete}: {partial: boolean; pending: boolean; incomplete: boolean},
+    hasFile: boolean,
     hasUki: boolean,
 ): InstalledVersion['state'] {
-    if (partial) return 'partial';
+    // Of what is pending, 262 does not say that a part is missing. The boot image is fetched last.
+    if (partial || (pending && (incomplete || !hasFile))) return 'partial';
     if (pending) return 'downloaded';
     return incomplete || !hasUki ? 'incomplete' : 'whole';
 }

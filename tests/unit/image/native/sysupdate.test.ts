@@ -86,6 +86,8 @@ describe('a version on this machine', () => {
     test.for([
         [{partial: true, pending: true}, 'partial'],
         [{pending: true}, 'downloaded'],
+        [{pending: true, incomplete: true}, 'partial'],
+        [{pending: true, contents: installed.contents.slice(0, 2)}, 'partial'],
         [{incomplete: true}, 'incomplete'],
         [{contents: installed.contents.slice(0, 2)}, 'incomplete'],
     ] as const)('%j is %s', ([change, state]) => {
