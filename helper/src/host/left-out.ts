@@ -7,15 +7,15 @@ function leftOut(): never {
     throw new Error('This part of the bus library is left out');
 }
 
-/** The library makes one for every connection, whether it needs it or not. */
-class NoXml {
-    readonly parse = leftOut;
+/** Every connection makes one of each, for later. */
+class Xml {
     readonly build = leftOut;
+    readonly parse = leftOut;
 }
 
 export {
-    NoXml as XMLParser,
-    NoXml as default,
+    Xml as XMLParser,
+    Xml as default,
     leftOut as createHash,
     leftOut as execFile,
     leftOut as randomBytes,
