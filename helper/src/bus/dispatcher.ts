@@ -37,6 +37,8 @@ export interface DispatcherParts {
     readonly callers: Callers;
     readonly activity: Activity;
     readonly machineId: () => Promise<string>;
+    /** Brings the properties of the root in line with the machine. */
+    readonly readRoot: () => Promise<void>;
 }
 
 /** A call whose form is right: what it is for is there, and takes such arguments. */
@@ -214,9 +216,10 @@ export class Dispatcher {
 
     /** An empty name of the interface is all of them. */
     async #getAllProperties(path: string, interfaceName: string): Promise<WireObject[string]> {
-        const {tree} = this.#parts;
+        const {tree, readRoot} = this.#parts;
         const domain = tree.domainOf(path);
         if (domain) await this.#refresh(domain);
+        else if (path === ROOT) await readRoot();
         const object = tree.get(path) ?? gone(path);
         if (interfaceName === '') return Object.assign({}, ...Object.values(object));
         const properties = Object.hasOwn(object, interfaceName) ? object[interfaceName] : undefined;

@@ -42,6 +42,7 @@ export class Service {
     readonly #tree: ObjectTree;
     readonly #jobs: Jobs;
     readonly #dispatcher: Dispatcher;
+    #imageDriver: Promise<string> | null = null;
     #end: (status: number) => void = () => undefined;
     readonly #ended: Promise<number>;
     /** The name was given back once, for which systemd stops a unit of Type=dbus. */
@@ -59,6 +60,8 @@ export class Service {
         });
         const tree = new ObjectTree(bus, options.domains);
         this.#tree = tree;
+        const properties: ManagerProperties = {Version: options.version, ImageDriver: ''};
+        tree.add(ROOT, {[ManagerInterface.name]: {...properties}});
         this.#jobs = new Jobs(bus, tree, this.#activity);
         this.#dispatcher = new Dispatcher({
             bus,
@@ -68,6 +71,7 @@ export class Service {
             callers: new Callers(bus),
             activity: this.#activity,
             machineId: options.machineId,
+            readRoot: () => this.#tellImageDriver(),
         });
     }
 
@@ -80,7 +84,7 @@ export class Service {
             this.#end(1);
         });
         stop.addEventListener('abort', () => void this.#stop());
-        await Promise.all([this.#showItself(), this.#adoptJobs()]);
+        await this.#adoptJobs();
         if (!(await this.#bus.requestName(BUS_NAME))) {
             logError(`${BUS_NAME} cannot be owned`, 'another service has it');
             return 1;
@@ -90,16 +94,16 @@ export class Service {
         return this.#ended;
     }
 
-    async #showItself(): Promise<void> {
-        const {version, imageDriver} = this.#options;
-        const properties: ManagerProperties = {
-            Version: version,
-            ImageDriver: await imageDriver().catch((error: unknown) => {
-                logError('It cannot be said who manages the image', error);
-                return '';
-            }),
-        };
-        this.#tree.add(ROOT, {[ManagerInterface.name]: {...properties}});
+    /** It takes as long as the rest of a start, and hardly anybody asks. */
+    async #tellImageDriver(): Promise<void> {
+        this.#imageDriver ??= this.#options.imageDriver();
+        try {
+            const changed: Partial<ManagerProperties> = {ImageDriver: await this.#imageDriver};
+            this.#tree.change(ROOT, ManagerInterface.name, changed);
+        } catch (error) {
+            this.#imageDriver = null;
+            logError('It cannot be said who manages the image', error);
+        }
     }
 
     /** What an earlier process started is on the bus before anybody can ask. */
