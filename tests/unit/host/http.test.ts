@@ -63,6 +63,11 @@ describe('a large file', () => {
         }
     });
 
+    it('comes from a server that is named, and at one of its addresses only', async () => {
+        const url = repository.url.replace('127.0.0.1', 'localhost');
+        expect((await download(`${url}/large`)).equals(content)).toBe(true);
+    });
+
     it('waits for a slow reader, and takes no more memory for it', async () => {
         const {stream} = await http.open(`${repository.url}/large`, {maxBytes: 1e9});
         const buffers = new Set<ArrayBufferLike>();
