@@ -309,6 +309,19 @@ describe('an ostree store', () => {
         expect(stderr).toMatch(/cannot|not/);
     });
 
+    test('what a version lacks is refused by the stand-in as well', async () => {
+        const refuses = async (number: string, line: string): Promise<boolean> => {
+            await bootc.configure({version: number});
+            const {exitCode, stderr} = await guest.run(`bootc ${line} --download-only --check`);
+            expect(exitCode).toBe(2);
+            return /^error: (unexpected argument|unrecognized subcommand)/.test(stderr);
+        };
+        expect(await refuses('1.11.0', 'upgrade')).toBe(true);
+        expect(await refuses('1.12.0', 'upgrade')).toBe(false);
+        expect(await refuses('1.1.3', 'upgrade --progress-fd=3')).toBe(true);
+        expect(await refuses('0.1.9', 'rollback')).toBe(true);
+    });
+
     test.each([
         ['1.0.0', ['check', 'update', 'switch', 'rollback', 'unstage']],
         ['1.1.4', ['check', 'update', 'switch', 'rollback', 'unstage']],
