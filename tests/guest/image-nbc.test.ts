@@ -170,6 +170,30 @@ describe('with systemd-boot', () => {
         expect((await image.properties()).Followed).toBe(SNOW);
     });
 
+    test('by snowctl, a channel by its name', async () => {
+        const snowctl = (line: string) => guest.run(`snowctl image ${line}`);
+        await machine.publish({[SNOW]: imageOf(SECOND), [OTHER]: imageOf(THIRD)});
+        expect((await snowctl('check')).stdout).toMatch(/^An update is available: sha256:/);
+        expect((await snowctl('update --dry-run')).exitCode).toBe(0);
+        expect(await shown()).toEqual({...nothingElse, booted: FIRST});
+        const updated = await snowctl('update');
+        expect(updated.stdout).toBe(`${SECOND} is staged; restart to use it.\n`);
+        expect(updated.stderr).toContain('Mounting target partition');
+        expect((await snowctl('switch snowloaded --yes')).stdout).toContain(`${THIRD} of ${OTHER}`);
+        expect((await image.properties()).Followed).toBe(OTHER);
+        expect((await snowctl('unstage')).exitCode).toBe(0);
+        expect(await shown()).toEqual({...nothingElse, booted: FIRST, rollback: THIRD});
+        expect(JSON.parse((await snowctl('status --json')).stdout)).toMatchObject({
+            driver: 'nbc',
+            followed: SNOW,
+            booted: {version: FIRST, slot: 'A'},
+            staged: null,
+            rollback: {version: THIRD, image: OTHER, slot: 'B'},
+        });
+        for (const reference of ['-- --help', "'a b'", "'x;reboot'", 'docker://ghcr.io/a/b'])
+            expect((await snowctl(`switch --yes ${reference}`)).exitCode).toBe(2);
+    });
+
     test('download, then apply without a network', async () => {
         await offer(SECOND);
         expect((await done('Download')).results).toMatchObject({outcome: 'available'});

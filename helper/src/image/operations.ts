@@ -192,7 +192,9 @@ async function prepareRollback({driver, work}: OperationParts): Promise<Task> {
         shortcoming(after) {
             // What is newer than the image that runs counts as staged where versions tell them apart.
             const next = nextDeployment(after);
-            return next && isSameImage(next, rollback)
+            // Of an image that nobody can look into, the slot is all that is known.
+            const isInSameSlot = next !== null && next.slot !== null && next.slot === rollback.slot;
+            return next && (isSameImage(next, rollback) || isInSameSlot)
                 ? null
                 : 'The rollback ended without an error, and the next restart does not start it';
         },

@@ -85,7 +85,7 @@ function problemOf({image}: NbcStatus, {isPending, isOtherNext}: Picture): strin
     if (image === '') return 'nbc does not know which image this system follows; choose a channel';
     // Whoever runs nbc by hand after a rollback does not know that the boot loader was told.
     if (isPending && !isOtherNext)
-        return 'An update is written, and the boot loader was told to start this system; to start the update: bootctl set-default bootc.conf';
+        return 'An update is written, and the boot loader was told to start this system; to start the update: snowctl image rollback';
     return '';
 }
 
