@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+import type Gio from 'gi://Gio';
 import GLib from 'gi://GLib';
 
 import {Extension} from 'resource:///org/gnome/shell/extensions/extension.js';
@@ -21,6 +22,19 @@ export default class SnowControlExtension extends Extension {
         const client = new SnowClient();
         this.#undo.push(() => client.destroy());
 
+        // Nothing is to be seen before the service has answered: not while the desktop still starts.
+        let startId = GLib.idle_add(GLib.PRIORITY_LOW, () => {
+            startId = 0;
+            this.#show(client, settings);
+            client.start().catch((error: unknown) => console.error(error));
+            return GLib.SOURCE_REMOVE;
+        });
+        this.#undo.push(() => {
+            if (startId) GLib.Source.remove(startId);
+        });
+    }
+
+    #show(client: SnowClient, settings: Gio.Settings): void {
         const openPreferences = () => this.openPreferences();
         const features = new FeaturesToggle(client, settings, openPreferences);
         this.#undo.push(() => features.destroy());
@@ -45,16 +59,6 @@ export default class SnowControlExtension extends Extension {
             domain => toggles[domain].menu.isOpen,
         );
         this.#undo.push(() => notifications.destroy());
-
-        // The service is started for its answer: not while the desktop itself still starts.
-        let startId = GLib.idle_add(GLib.PRIORITY_LOW, () => {
-            startId = 0;
-            client.start().catch((error: unknown) => console.error(error));
-            return GLib.SOURCE_REMOVE;
-        });
-        this.#undo.push(() => {
-            if (startId) GLib.Source.remove(startId);
-        });
     }
 
     override disable(): void {
