@@ -288,11 +288,12 @@ export class Guest implements AsyncDisposable {
         await writeFile(file, content);
     }
 
-    /** Reboots it: /etc and /var stay, /run and all processes go. */
-    async reboot() {
+    /** Reboots it: /etc and /var stay, /run and all processes go. The command is what asks for it. */
+    async reboot(command: readonly string[] = ['systemctl', 'reboot'], options: RunOptions = {}) {
         const previous = this.#leader;
-        await this.run(['systemctl', 'reboot']);
+        const result = await this.run(command, options);
         await this.#waitUntilRunning(previous);
+        return result;
     }
 
     /** Shuts it down in order, as `poweroff` does, and forgets it. */
