@@ -47,11 +47,15 @@ export class ImageBus {
     /** Waits until the service has seen the end of a job, and returns what the worker said of it. */
     async end(job: string): Promise<JobState> {
         const ask = ['busctl', '--json=short', 'get-property', NAME, job, `${NAME}.Job`, 'State'];
-        await until(`the end of ${job}`, async () => {
-            const {stdout, exitCode} = await this.#guest.run(ask);
-            // Gone with the service, which leaves when nobody asks it for anything.
-            return exitCode !== 0 || !stdout.includes('running');
-        });
+        await until(
+            `the end of ${job}`,
+            async () => {
+                const {stdout, exitCode} = await this.#guest.run(ask);
+                // Gone with the service, which leaves when nobody asks it for anything.
+                return exitCode !== 0 || !stdout.includes('running');
+            },
+            {timeout: 120_000, interval: 100},
+        );
         const state = await this.now();
         if (!state) throw new Error(`${job} ended without a word`);
         if (state.state !== 'running') return state;
