@@ -62,6 +62,17 @@ async function expectNothingLeft(): Promise<void> {
     expect(stdout).toBe('');
 }
 
+/** An update that is cancelled while bootc does not come to an end. */
+async function cancelledUpdate(): Promise<JobEnd> {
+    const job = await bus.start('Update');
+    await until('bootc runs', async () => {
+        const {exitCode} = await guest.run('pgrep -f "^/usr/bin/node .*bootc upgrade --quiet"');
+        return exitCode === 0;
+    });
+    await bus.cancel(job);
+    return bus.end(job);
+}
+
 describe('an ostree store', () => {
     beforeAll(async () => {
         await boot('desktop', await bootcFiles({store: 'ostree'}));
@@ -285,15 +296,7 @@ describe('an ostree store', () => {
         await next();
         const before = await picture();
         await bootc.setFaults({upgrade: fault});
-        const job = await bus.start('Update');
-        await until(
-            'bootc runs',
-            async () =>
-                (await guest.run('pgrep -f "^/usr/bin/node .*bootc upgrade --quiet"')).exitCode ===
-                0,
-        );
-        await bus.cancel(job);
-        expect(await bus.end(job)).toMatchObject({state: 'cancelled', error: 'Cancelled'});
+        expect(await cancelledUpdate()).toMatchObject({state: 'cancelled', error: 'Cancelled'});
         expect(await picture()).toEqual(before);
     });
 
@@ -445,6 +448,13 @@ describe("snow's composefs store", () => {
         await guest.check(['systemctl', 'stop', 'docker-registry']);
         expect(await run('Update')).toMatchObject({state: 'failed', error: 'Network'});
         await guest.check(['systemctl', 'start', 'docker-registry']);
+        expect(await picture()).toEqual(before);
+    });
+
+    test("is cancelled in the middle of snow's script", async () => {
+        const before = await picture();
+        await bootc.setFaults({upgrade: 'hang'});
+        expect(await cancelledUpdate()).toMatchObject({state: 'cancelled', error: 'Cancelled'});
         expect(await picture()).toEqual(before);
     });
 
