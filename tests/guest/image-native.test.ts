@@ -15,6 +15,7 @@ import {until} from './support/waiting.ts';
 
 const SECOND = '20260201000000';
 const THIRD = '20260301000000';
+const FOURTH = '20260401000000';
 
 /** Its tests share a machine of their own. */
 const SERVICE = 'through the service';
@@ -484,6 +485,40 @@ describe(SERVICE, () => {
         await service.repository.clearFaults();
         expect(await does('Update')).toMatchObject({state: 'done', text: ''});
         expect(await service.restart()).toBe(THIRD);
+    });
+
+    test("nothing is done beside snow's own timer", async () => {
+        await service.guest.putFile(
+            '/run/systemd/system/snosi-sysupdate-stage.service',
+            '[Service]\nType=oneshot\nExecStart=sleep 60\n',
+        );
+        await service.guest.check(`systemctl daemon-reload
+            systemctl start --no-block snosi-sysupdate-stage.service`);
+        const {state, error, text} = await does('Update');
+        expect({state, error}).toEqual({state: 'failed', error: 'Busy'});
+        expect(text).toContain('snosi-sysupdate-stage.service');
+        await service.guest.check(['systemctl', 'stop', 'snosi-sysupdate-stage.service']);
+    });
+
+    test('an update goes on when snowd is killed, and the next one finds it', async () => {
+        await service.offer(FOURTH);
+        await service.repository.setFault(await service.pathOf(FOURTH, 'root'), {
+            kind: 'throttle',
+            bytesPerSecond: 400_000,
+        });
+        const path = await bus.start('Update');
+        await until('it downloads the system', async () =>
+            String((await bus.job(path))['Step']).includes(', system'),
+        );
+        await service.guest.check(['systemctl', 'kill', '--signal=KILL', 'snowd.service']);
+        const [found = ''] = await until('the next one is there', async () => {
+            const jobs = await bus.jobs();
+            return jobs.length > 0 && jobs;
+        });
+        expect(await bus.job(found)).toMatchObject({Operation: 'image.update'});
+        expect(await bus.end(found, 120_000)).toMatchObject({state: 'done'});
+        expect(await bus.imageProperties()).toMatchObject({Staged: {version: FOURTH}});
+        await service.repository.clearFaults();
     });
 
     test('what is not to be had is refused with what to do by hand', async () => {
