@@ -521,6 +521,20 @@ describe(SERVICE, () => {
         await service.repository.clearFaults();
     });
 
+    test('snowctl says and does the same', async () => {
+        const snowctl = (...words: string[]) =>
+            service.guest.run(['snowctl', 'image', ...words], {timeout: 120_000});
+        expect((await snowctl('status')).stdout).toMatch(
+            new RegExp(`^Next restart: +starts ${FOURTH}`, 'm'),
+        );
+        expect(await snowctl('unstage')).toMatchObject({exitCode: 0});
+        expect((await snowctl('status')).stdout).toMatch(/^Next restart: +starts the same image/m);
+        expect(await snowctl('rollback')).toMatchObject({exitCode: 0});
+        expect((await bus.imageProperties())['Staged']).toMatchObject({version: FOURTH});
+        const refused = await snowctl('switch', 'ghcr.io/frostyard/cayo:latest');
+        expect(refused.exitCode).not.toBe(0);
+    });
+
     test('what is not to be had is refused with what to do by hand', async () => {
         const {stderr} = await bus.image('SwitchReference', "'sa{sv}' ghcr.io/frostyard/cayo 0");
         expect(stderr).toContain('installer');
