@@ -28,7 +28,7 @@ export interface Work {
  * and host.programs serves them. They are not trusted with their own success: who calls them reads
  * the status again and compares. An abort ends the program that runs, and leaves a bootable system.
  *
- * All throw SnowError: NotSupported, Network, VerificationFailed, NoSpace, Busy, Cancelled,
+ * All throw SnowError: NotSupported, NotFound, Network, VerificationFailed, NoSpace, Busy, Cancelled,
  * WrongState, Failed; texts are one line.
  */
 export interface ImageDriver {
