@@ -194,6 +194,32 @@ describe('with systemd-boot', () => {
             expect((await snowctl(`switch --yes ${reference}`)).exitCode).toBe(2);
     });
 
+    test('what somebody does by hand is understood', async () => {
+        await offer(SECOND);
+        await guest.check(['nbc', 'update', '--json']);
+        expect(await shown()).toEqual({...nothingElse, booted: FIRST, staged: SECOND});
+        // nbc has forgotten what the running system is; from now on anything is newer
+        await done('Unstage');
+        expect(await shown()).toEqual({...nothingElse, booted: FIRST, rollback: SECOND});
+        expect((await done('Check')).results).toMatchObject({outcome: 'available'});
+        await done('Update');
+        await guest.reboot();
+        await done('Rollback');
+        await guest.reboot();
+        expect(await machine.bootedVersion()).toBe(FIRST);
+
+        // by hand after a rollback: the boot loader was told to start the older one
+        await offer(THIRD);
+        await guest.check(['nbc', 'update', '--json']);
+        const found = await shown();
+        expect(found).toMatchObject({booted: FIRST, staged: null, rollback: THIRD});
+        expect(found.problem).toContain('snowctl image rollback');
+        await done('Rollback');
+        expect(await shown()).toEqual({...nothingElse, booted: FIRST, staged: THIRD});
+        await guest.reboot();
+        expect(await machine.bootedVersion()).toBe(THIRD);
+    });
+
     test('download, then apply without a network', async () => {
         await offer(SECOND);
         expect((await done('Download')).results).toMatchObject({outcome: 'available'});

@@ -48,7 +48,7 @@ export async function readMachine(host: Host): Promise<Machine> {
     ]);
     const bootedVersion = imageVersion(release);
     const picture = pictureOf({nbc, menu, bootedRoot, record, bootedVersion});
-    if (!picture.isOtherUnknown || !picture.other) return {nbc, picture};
+    if (picture.other?.version !== null) return {nbc, picture};
     // Somebody else wrote it: it says itself what it is.
     const other = await readOtherRelease(host, nbc);
     const version = other && imageVersion(other);

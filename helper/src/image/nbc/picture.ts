@@ -29,8 +29,6 @@ export interface Picture {
     readonly booted: SlotImage;
     /** What the other slot has; null: nothing that can be started. */
     readonly other: SlotImage | null;
-    /** Whether nothing is known of the other image but that it is there. */
-    readonly isOtherUnknown: boolean;
     readonly isOtherNext: boolean;
     /** Whether the other slot was written since the boot. */
     readonly isPending: boolean;
@@ -58,7 +56,6 @@ export function pictureOf(facts: Facts): Picture {
         installed,
         booted,
         other,
-        isOtherUnknown: other !== null && other.digest === null && other.version === null,
         isOtherNext: menu ? nextRoot(menu) !== bootedRoot : nbc.reboot_pending !== null,
         isPending: nbc.reboot_pending !== null,
         menu,

@@ -119,11 +119,7 @@ describe('which image is where', () => {
 
     test('a record that somebody else made stale says nothing of the other slot', () => {
         const found = picture({status: nbc({digest: THREE}), menu: bootedMain, record: known});
-        expect(found).toMatchObject({
-            booted: image(THREE, '1'),
-            other: image(null, null),
-            isOtherUnknown: true,
-        });
+        expect(found).toMatchObject({booted: image(THREE, '1'), other: image(null, null)});
     });
 
     test('a slot that was half written is none', () => {
