@@ -371,6 +371,8 @@ test('the keyboard alone reaches everything, and is told what it is at', async (
         features: [docker],
         image: {...incomplete, Available: available.Available},
     });
+    // What comes to lie under the pointer takes the focus.
+    await desktop.eval('lab.move(8, 400)');
     await desktop.key('Super_L', 's');
     await desktop.find(systemToggle);
     for (let presses = 0; presses < 20; presses++) {
