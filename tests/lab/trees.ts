@@ -112,6 +112,24 @@ const recipes = {
         packages: [...system, 'podman', 'skopeo', 'docker-registry', 'crun', 'jq'],
         script: makeUsers,
     },
+    /** A computer with firmware, that QEMU makes without KVM, and what it boots from. */
+    firmware: {
+        suite: 'forky',
+        packages: [
+            ...system,
+            'qemu-system-x86',
+            'ovmf',
+            'mtools',
+            'fdisk',
+            'cpio',
+            'busybox-static',
+            'linux-image-cloud-amd64',
+            'systemd-boot-efi',
+            'systemd-boot-tools',
+            'systemd-ukify',
+        ],
+        script: makeUsers,
+    },
     /** Where mkosi makes the extensions. */
     builder: {
         suite: 'trixie',
