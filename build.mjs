@@ -5,11 +5,12 @@
 import {execFile} from 'node:child_process';
 import {existsSync} from 'node:fs';
 import {chmod, cp, mkdir, readFile, readdir, rm, writeFile} from 'node:fs/promises';
-import {resolve} from 'node:path';
 import {promisify} from 'node:util';
 
 import {build} from 'esbuild';
 import {XMLParser} from 'fast-xml-parser';
+
+import {programOptions} from './helper/bundle.mjs';
 
 const run = promisify(execFile);
 const {version} = JSON.parse(await readFile('package.json', 'utf8'));
@@ -162,35 +163,12 @@ async function buildPrograms() {
         await build({
             entryPoints: [`helper/src/main/${name}.ts`],
             outfile: `dist/${name}`,
-            bundle: true,
-            platform: 'node',
-            target: 'node20',
-            format: 'cjs',
-            minifySyntax: true,
-            minifyWhitespace: true,
+            ...programOptions(version),
             legalComments: 'eof',
-            plugins: [leaveOut()],
-            define: {__VERSION__: JSON.stringify(version)},
             banner: {js: '#!/usr/bin/node'},
-            logLevel: 'warning',
         });
         await chmod(`dist/${name}`, 0o755);
     }
-}
-
-/** See helper/src/host/left-out.ts. */
-function leaveOut() {
-    return {
-        name: 'leave-out',
-        setup(builder) {
-            const filter = /^(fast-xml-(parser|builder)|node:crypto|node:child_process)$/;
-            builder.onResolve({filter}, ({importer}) =>
-                importer.includes('/@jellybrick/dbus-next/')
-                    ? {path: resolve('helper/src/host/left-out.ts')}
-                    : undefined,
-            );
-        },
-    };
 }
 
 /** What is made from snowctl's tables of commands: dist/completions/ and dist/man/. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The build puts this in place of modules that @jellybrick/dbus-next imports and nothing here has a
+// The build (helper/bundle.mjs) puts this in place of modules that @jellybrick/dbus-next imports and nothing here has a
 // use for, which take as long to load as all the rest of it: XML for the proxies that it makes of
 // introspection data, hashes for DBUS_COOKIE_SHA1, programs for buses that have to be started.
 

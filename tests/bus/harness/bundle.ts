@@ -4,6 +4,8 @@ import {join, resolve} from 'node:path';
 
 import {build} from 'esbuild';
 
+import {programOptions} from '../../../helper/bundle.mjs';
+
 const repository = resolve(import.meta.dirname, '../../..');
 
 /** Bundles a TypeScript program of the repository into a directory, as build.mjs does. */
@@ -14,14 +16,7 @@ export async function bundle(source: string, directory: string): Promise<string>
         absWorkingDir: repository,
         entryPoints: [source],
         outfile,
-        bundle: true,
-        platform: 'node',
-        target: 'node20',
-        format: 'cjs',
-        minifySyntax: true,
-        minifyWhitespace: true,
-        define: {__VERSION__: '"1.2.3"'},
-        logLevel: 'warning',
+        ...programOptions('1.2.3'),
     });
     await chmod(outfile, 0o644);
     return outfile;
