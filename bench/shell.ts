@@ -31,11 +31,19 @@ export async function benchShell(desktop: Desktop): Promise<readonly Row[]> {
     const growth = await measureGrowth(desktop);
     return [
         comparedToLimit(
-            {name: "extension's first enable() of a login", unit: 'ms', ours: median(first)},
+            {
+                name: "extension's first enable() of a login, and what it puts off",
+                unit: 'ms',
+                ours: median(first),
+            },
             ENABLE_LIMIT,
         ),
         comparedToLimit(
-            {name: "extension's enable() again", unit: 'ms', ours: median(again)},
+            {
+                name: "extension's enable() again, and what it puts off",
+                unit: 'ms',
+                ours: median(again),
+            },
             ENABLE_LIMIT,
         ),
         comparedToLimit(
@@ -72,11 +80,31 @@ const load = `(async () => {
     return manager.lookup('${UUID}').stateObj;
 })()`;
 
-/** Milliseconds that nothing else can happen in the shell. */
-const timed = `(() => {
-    const start = imports.gi.GLib.get_monotonic_time();
+/**
+ * Milliseconds that nothing else can happen in the shell: enable() itself, and what it puts off until
+ * the main loop has nothing better to do.
+ */
+const timed = `(async () => {
+    const {GLib} = imports.gi;
+    const now = () => GLib.get_monotonic_time();
+    const addIdle = GLib.idle_add;
+    let putOff = 0;
+    const isDone = new Promise(resolve => {
+        GLib.idle_add = (priority, callback) =>
+            addIdle.call(GLib, priority, () => {
+                const start = now();
+                const goesOn = callback();
+                putOff += now() - start;
+                resolve();
+                return goesOn;
+            });
+    });
+    const start = now();
     extension.enable();
-    return (imports.gi.GLib.get_monotonic_time() - start) / 1000;
+    const atOnce = now() - start;
+    GLib.idle_add = addIdle;
+    await isDone;
+    return (atOnce + putOff) / 1000;
 })()`;
 
 /** Off and on again, with some time for what they put off. */
@@ -87,7 +115,7 @@ function cycles(count: number): string {
         for (let n = 0; n < ${count}; n++) {
             extension.disable();
             await new Promise(resolve => setTimeout(resolve, 5));
-            times.push(${timed});
+            times.push(await ${timed});
             await new Promise(resolve => setTimeout(resolve, 5));
         }
         return times;
