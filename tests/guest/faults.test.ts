@@ -659,7 +659,7 @@ describe('two writers at once', () => {
         const [winner, loser] = results.sort((a, b) => a.exitCode - b.exitCode);
         expect([winner?.exitCode, loser?.exitCode]).toEqual([0, exitCodes.Busy.status]);
         expect(loser?.stderr).toMatch(
-            /^snowctl: Another operation is running: \/org\/frostyard\/Snow1\/Jobs\/\d+\n$/,
+            /^snowctl: Another operation is running: job \d+; see "snowctl jobs"\n$/,
         );
         await snow.ok('features enable figlet podman');
         expect(await snow.merged()).toEqual(['figlet', 'jq', 'podman']);
