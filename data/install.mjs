@@ -57,6 +57,10 @@ const files = [
         'share/dbus-1/interfaces/org.frostyard.Snow1.Image.xml',
     ],
     [
+        'interfaces/org.frostyard.Snow1.Intune.xml',
+        'share/dbus-1/interfaces/org.frostyard.Snow1.Intune.xml',
+    ],
+    [
         'interfaces/org.frostyard.Snow1.Job.xml',
         'share/dbus-1/interfaces/org.frostyard.Snow1.Job.xml',
     ],

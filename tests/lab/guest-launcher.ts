@@ -7,7 +7,7 @@
  * that no guest outlives the process that booted it.
  *
  * Environment: NAME, SCRATCH (its directory), LOWER and USR (overlay lower directories, the first on top),
- * IMMUTABLE (1 or empty), NETWORK (nspawn's option). nspawn's console goes to standard output.
+ * IMMUTABLE and MACHINES (1 or empty), NETWORK (nspawn's option). nspawn's console goes to standard output.
  */
 export const launcherScript = String.raw`
 set -eu
@@ -25,6 +25,12 @@ if [ "$IMMUTABLE" ]; then
     *) mount --bind "$USR" "$SCRATCH/usr" ;;
     esac
     set -- "$@" --bind-ro="$SCRATCH/usr:/usr"
+fi
+
+if [ "$MACHINES" ]; then
+    mkdir -m 700 "$SCRATCH/machines"
+    cp -a "$SCRATCH/root/home" "$SCRATCH/home"
+    set -- "$@" --bind="$SCRATCH/machines:/var/lib/machines" --bind="$SCRATCH/home:/home"
 fi
 
 # dash gives a background job no standard input but /dev/null: hence descriptor 3

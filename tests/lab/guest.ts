@@ -26,6 +26,11 @@ export interface GuestOptions {
     readonly files?: Readonly<Record<string, GuestFile>>;
     /** `private` (default): loopback only, its own; `host`: the host's network. */
     readonly network?: 'private' | 'host';
+    /**
+     * /var/lib/machines and /home are directories of a disk, as on a real system, not of the overlay
+     * that the rest is on, whose mounts cannot be ID-mapped.
+     */
+    readonly machines?: boolean;
 }
 
 export interface RunOptions {
@@ -104,6 +109,7 @@ export class Guest implements AsyncDisposable {
                         .filter(existsSync)
                         .join(':'),
                     IMMUTABLE: (options.immutableUsr ?? true) ? '1' : '',
+                    MACHINES: options.machines ? '1' : '',
                     NETWORK:
                         (options.network ?? 'private') === 'private' ? '--private-network' : '',
                 },
