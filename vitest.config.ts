@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import {defineConfig} from 'vitest/config';
 
-/** One project a tier; the slower ones share guests, so their files run one after the other. */
+/**
+ * One project a tier. Those that time what a person sees, and those that share a bus, run their files
+ * one after the other.
+ */
 function tier(name: string, testTimeout: number) {
     return {
         test: {
@@ -9,13 +12,14 @@ function tier(name: string, testTimeout: number) {
             include: [`tests/${name}/**/*.test.ts`],
             testTimeout,
             hookTimeout: Math.max(testTimeout, 30_000),
-            fileParallelism: name === 'unit',
+            fileParallelism: name === 'unit' || name === 'guest',
         },
     };
 }
 
 export default defineConfig({
     test: {
+        maxWorkers: 2,
         projects: [
             tier('unit', 20_000),
             tier('bus', 120_000),
