@@ -167,6 +167,17 @@ describe('an ostree store', () => {
         expect(await picture()).toMatchObject({booted: newest});
     });
 
+    test.each([false, true])(
+        'is updated for a restart without the firmware if it can be started so: %s',
+        async canSoftReboot => {
+            await bootc.offer({version: `${version}.1`, canSoftReboot});
+            expect(await run('Update', "'a{sv}' 1 soft-reboot b true")).toEqual(DONE);
+            expect((await bootc.calls()).join('\n')).toContain('--soft-reboot=auto');
+            const state = await guest.check(['cat', '/run/snow-control/image-job/state.json']);
+            expect(JSON.parse(state)).toMatchObject({results: {'soft-reboot': canSoftReboot}});
+        },
+    );
+
     test('forgets a download at the restart', async () => {
         const {now} = await next();
         expect(await run('Update', DOWNLOAD_ONLY)).toEqual(DONE);

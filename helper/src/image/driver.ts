@@ -16,6 +16,8 @@ export interface Work {
     readonly signal: AbortSignal;
     /** What the machine was before. */
     readonly before: ImageStatus;
+    /** Whether a restart without the firmware is to be prepared, where the image can do with that. */
+    readonly maySoftReboot: boolean;
     /** One line for a person that does not stop the work. */
     warn(text: string): void;
 }

@@ -24,16 +24,19 @@ export interface JobRequest {
     readonly target: string;
     /** The image to switch to; empty for all other operations. */
     readonly reference: string;
+    /** Whether a restart without the firmware is to be prepared, where the image can do with that. */
+    readonly maySoftReboot: boolean;
     /** uid of the user for whom it is done. */
     readonly startedBy: number;
 }
 
 export function jobArguments(request: JobRequest): readonly string[] {
-    const {id, operation, target, reference, startedBy} = request;
+    const {id, operation, target, reference, maySoftReboot, startedBy} = request;
     return [
         `--job=${id}`,
         `--started-by=${startedBy}`,
         `--target=${target}`,
+        ...(maySoftReboot ? ['--soft-reboot'] : []),
         '--',
         operation,
         ...(reference === '' ? [] : [reference]),
@@ -51,11 +54,14 @@ export function parseJobArguments(args: readonly string[]): JobRequest {
     if (reference !== '') parseReference(reference);
 
     const {job: id = '', target = '', 'started-by': uid = ''} = values;
+    const maySoftReboot = values['soft-reboot'] ?? false;
     if (!JOB_ID.test(id)) throw invalid('--job takes the id of a job');
     if (!/^\d{1,10}$/.test(uid) || Number(uid) >= 2 ** 32)
         throw invalid('--started-by takes a uid');
     if (!/^[\x21-\x7e]{0,512}$/.test(target)) throw invalid('--target takes one word');
-    return {id, operation, target, reference, startedBy: Number(uid)};
+    if (maySoftReboot && operation !== 'update')
+        throw invalid(`${operation} does not take --soft-reboot`);
+    return {id, operation, target, reference, maySoftReboot, startedBy: Number(uid)};
 }
 
 export const JOB_ID = /^[0-9a-f-]{36}$/;
@@ -68,6 +74,7 @@ function parse(args: readonly string[]) {
                 job: {type: 'string'},
                 'started-by': {type: 'string'},
                 target: {type: 'string'},
+                'soft-reboot': {type: 'boolean'},
             },
             allowPositionals: true,
         });

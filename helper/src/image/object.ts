@@ -178,6 +178,8 @@ function describeChannel({name, title, description, image, isFollowed}: OfferedC
     return {name, title, description, image, followed: isFollowed};
 }
 
+const nothingMore = {target: '', reference: '', maySoftReboot: false};
+
 /** Throws SnowError InvalidArgs, NotFound. */
 async function prepareRequest(
     host: Host,
@@ -189,26 +191,29 @@ async function prepareRequest(
     const [text] = args;
     switch (method) {
         case 'Check':
-            return {operation: 'check', target: '', reference: ''};
+            return {...nothingMore, operation: 'check'};
         case 'Update': {
             const isDownload = flag(options, 'download-only', false);
-            return {operation: isDownload ? 'download' : 'update', target: '', reference: ''};
+            const maySoftReboot = flag(options, 'soft-reboot', false);
+            if (isDownload && maySoftReboot)
+                throw new SnowError('InvalidArgs', 'What is only downloaded is not restarted to');
+            return {...nothingMore, operation: isDownload ? 'download' : 'update', maySoftReboot};
         }
         case 'Rollback':
-            return {operation: 'rollback', target: '', reference: ''};
+            return {...nothingMore, operation: 'rollback'};
         case 'Unstage':
-            return {operation: 'unstage', target: '', reference: ''};
+            return {...nothingMore, operation: 'unstage'};
         case 'Switch': {
             if (typeof text !== 'string' || !CHANNEL_NAME.test(text))
                 throw new SnowError('InvalidArgs', 'Switch takes the name of a channel');
             const reference = await referenceOf(host, driver, text);
-            return {operation: 'switch', target: text, reference};
+            return {...nothingMore, operation: 'switch', target: text, reference};
         }
         case 'SwitchReference': {
             if (typeof text !== 'string')
                 throw new SnowError('InvalidArgs', 'SwitchReference takes a reference');
             parseReference(text);
-            return {operation: 'switch', target: text, reference: text};
+            return {...nothingMore, operation: 'switch', target: text, reference: text};
         }
         default:
             throw new SnowError('NotSupported', `There is no method ${method}`);

@@ -41,6 +41,9 @@ export interface WorkerJournal {
     error(doing: string, error: unknown): void;
 }
 
+/** What a soft reboot goes on with; see systemd-soft-reboot.service(8). */
+const NEXT_ROOT = '/run/nextroot';
+
 /** States of a unit that is at work. */
 const AT_WORK = ['active', 'activating', 'deactivating', 'reloading'];
 
@@ -104,6 +107,7 @@ class ImageJob {
             signal,
             before,
             progress: this.#report,
+            maySoftReboot: request.maySoftReboot,
             warn: text => void this.#warnings.push(text),
         };
         const check = (): Promise<CheckResult> => this.#check(driver, work);
@@ -114,7 +118,7 @@ class ImageJob {
         await this.#settle(driver, after);
         if (task.kind === 'change') await this.#noteUpdate(after);
         const features = await this.#followByExtensions(driver, after, task);
-        return this.#results(after, task, features);
+        return this.#results(after, task, features, await this.#isSoftRebootPrepared(after));
     }
 
     /** Has the driver do it, and looks whether it did. */
@@ -212,7 +216,18 @@ class ImageJob {
         }
     }
 
-    #results(after: ImageStatus, task: Task, features: readonly string[]): Results {
+    async #isSoftRebootPrepared(after: ImageStatus): Promise<boolean> {
+        const {host, request} = this.#parts;
+        if (!request.maySoftReboot || !nextDeployment(after)?.canSoftReboot) return false;
+        return (await host.files.list(NEXT_ROOT)).length > 0;
+    }
+
+    #results(
+        after: ImageStatus,
+        task: Task,
+        features: readonly string[],
+        isSoftRebootPrepared: boolean,
+    ): Results {
         const {operation} = this.#parts.request;
         const next = operation === 'download' ? after.downloaded : nextDeployment(after);
         const offer = task.kind === 'nothing' ? task.offer : null;
@@ -222,7 +237,7 @@ class ImageJob {
             image: next?.image ?? after.followed,
             version: shown?.version ?? '',
             digest: shown?.digest ?? '',
-            'soft-reboot': nextDeployment(after)?.canSoftReboot ?? false,
+            'soft-reboot': isSoftRebootPrepared,
             features,
             warnings: [...new Set(this.#warnings)],
         };

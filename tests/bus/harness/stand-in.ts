@@ -124,7 +124,12 @@ async function makeImageDomain(): Promise<Domain> {
         });
     if ((await readState()).isImageChanging) {
         const unit = 'snow-image-job.service';
-        const request = {operation: 'switch', target: 'snowfield', reference: SNOWFIELD} as const;
+        const request = {
+            operation: 'switch',
+            target: 'snowfield',
+            reference: SNOWFIELD,
+            maySoftReboot: false,
+        } as const;
         const state = initialState({...request, id: crypto.randomUUID(), startedBy: 1234});
         await writeJobState(machine.host, {...state, step: 'Pulling snowfield'});
         machine.units.set(unit, 'activating');

@@ -153,6 +153,7 @@ export async function makeImageMachine(status = statusOf()): Promise<ImageMachin
                 request: {
                     id: '00000000-0000-0000-0000-000000000000',
                     startedBy: 1000,
+                    maySoftReboot: false,
                     ...rest,
                     operation,
                     target,

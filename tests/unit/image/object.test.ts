@@ -272,6 +272,7 @@ describe('a service that starts', () => {
             operation: 'switch',
             target: 'snowfield',
             reference: SNOWFIELD,
+            maySoftReboot: false,
             startedBy: 1001,
         }),
         step: 'Pulling',

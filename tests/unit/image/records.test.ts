@@ -262,6 +262,7 @@ describe('the state of a job', () => {
         target: 'snowfield',
         reference: 'ghcr.io/frostyard/snowfield:latest',
         startedBy: 1000,
+        maySoftReboot: false,
     } as const;
     const state = initialState(request);
 
@@ -301,6 +302,11 @@ describe('the state of a job', () => {
         expect(parseJobArguments(jobArguments(request))).toEqual(request);
         const update = {...request, operation: 'update', target: '', reference: ''} as const;
         expect(parseJobArguments(jobArguments(update))).toEqual(update);
+        const soft = {...update, maySoftReboot: true};
+        expect(parseJobArguments(jobArguments(soft))).toEqual(soft);
+        expect(() => parseJobArguments(jobArguments({...request, maySoftReboot: true}))).toThrow(
+            'switch does not take --soft-reboot',
+        );
     });
 
     it.each([

@@ -9,6 +9,7 @@ import {
     downloadRequest,
     rollbackRequest,
     runImageJob,
+    softUpdateRequest,
     unstageRequest,
     updateRequest,
 } from './job.ts';
@@ -25,13 +26,13 @@ export const checkImage: CommandAction = async context => {
 };
 
 export const updateImage: CommandAction = async context => {
-    const {isDryRun, isDownloadOnly, isApplying} = context.settings;
+    const {isDryRun, isDownloadOnly, isApplying, maySoftReboot} = context.settings;
     await using client = await connect(context);
     if (isDryRun) return await planFromCheck(context, client);
     const outcome = await runImageJob(
         context,
         client,
-        isDownloadOnly ? downloadRequest : updateRequest,
+        isDownloadOnly ? downloadRequest : maySoftReboot ? softUpdateRequest : updateRequest,
     );
     if (!outcome) return SUCCESS;
     return isApplying ? await apply(context, client, outcome) : tell(context, outcome);
@@ -100,8 +101,7 @@ async function apply(
         output.result({...outcome, restart: null}, () => `${text} It is not restarted.\n`);
         return SUCCESS;
     }
-    const kind: RestartKind =
-        settings.maySoftReboot && outcome.softReboot ? 'soft-reboot' : 'reboot';
+    const kind: RestartKind = outcome.softReboot ? 'soft-reboot' : 'reboot';
     try {
         await restart(client, kind, settings.mayAskPassword);
     } catch (error) {

@@ -17,6 +17,11 @@ export interface ImageRequest {
 
 export const checkRequest: ImageRequest = request('check', 'Check');
 export const updateRequest: ImageRequest = request('update', 'Update');
+/** As updateRequest, for a restart without the firmware. */
+export const softUpdateRequest: ImageRequest = {
+    ...request('update', 'Update'),
+    options: {'soft-reboot': true},
+};
 export const downloadRequest: ImageRequest = {
     ...request('download', 'Update'),
     options: {'download-only': true},

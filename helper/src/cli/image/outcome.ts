@@ -14,7 +14,7 @@ export interface ImageOutcome {
     readonly image: string;
     readonly version: string;
     readonly digest: string;
-    /** Whether what the next boot starts can be started without the firmware. */
+    /** Whether a restart without the firmware is prepared. */
     readonly softReboot: boolean;
     /** Extensions that are ready for it. */
     readonly features: readonly string[];

@@ -17,7 +17,9 @@ export const versionCommand: Command = ['bootc', '--version'];
 export const checkCommand: Command = ['bootc', 'upgrade', '--check'];
 
 /** Stages what was downloaded before, without a network. */
-export const applyDownloadedCommand: Command = ['bootc', 'upgrade', '--from-downloaded', '--quiet'];
+export function applyDownloadedCommand({maySoftReboot}: StageOptions): Command {
+    return ['bootc', 'upgrade', '--from-downloaded', '--quiet', ...softReboot(maySoftReboot)];
+}
 
 /** Asked again, it takes back what it did the first time. Discards what is staged. */
 export const rollbackCommand: Command = ['bootc', 'rollback'];
@@ -26,12 +28,23 @@ export const rollbackCommand: Command = ['bootc', 'rollback'];
 export const undeployStagedCommand: Command = ['ostree', 'admin', 'undeploy', '0'];
 
 const FIRST_WITH_PROGRESS = '1.1.4';
+const FIRST_WITH_SOFT_REBOOT = '1.7.0';
 /** What follows a program puts the number of the pipe in its place. */
 export const PROGRESS_OPTION = '--progress-fd={progress-fd}';
 
 /** Whether that version can tell its progress on a pipe. */
 export function tellsProgress(version: string | null): boolean {
     return version !== null && compareVersions(version, FIRST_WITH_PROGRESS) >= 0;
+}
+
+/** Whether that version knows of soft reboots. */
+export function knowsSoftReboot(version: string | null): boolean {
+    return version !== null && compareVersions(version, FIRST_WITH_SOFT_REBOOT) >= 0;
+}
+
+export interface StageOptions {
+    /** Sets up the next root of a soft reboot where the image can do with that. */
+    readonly maySoftReboot: boolean;
 }
 
 export interface FetchOptions {
@@ -41,14 +54,20 @@ export interface FetchOptions {
 export function upgradeCommand({
     hasProgress,
     isDownloadOnly,
-}: FetchOptions & {readonly isDownloadOnly: boolean}): Command {
+    maySoftReboot,
+}: FetchOptions & StageOptions & {readonly isDownloadOnly: boolean}): Command {
     return [
         'bootc',
         'upgrade',
         '--quiet',
         ...(isDownloadOnly ? ['--download-only'] : []),
+        ...softReboot(maySoftReboot),
         ...(hasProgress ? [PROGRESS_OPTION] : []),
     ];
+}
+
+function softReboot(isWanted: boolean): readonly string[] {
+    return isWanted ? ['--soft-reboot=auto'] : [];
 }
 
 /** Has bootc fetch an image that it refuses unless a policy says who has to have signed it. */

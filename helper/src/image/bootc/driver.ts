@@ -9,7 +9,9 @@ import {check} from './check.ts';
 import {
     type FetchOptions,
     PROGRESS_OPTION,
+    type StageOptions,
     applyDownloadedCommand,
+    knowsSoftReboot,
     pruneCommand,
     pullCommand,
     rollbackCommand,
@@ -63,7 +65,8 @@ async function update(work: Work): Promise<void> {
     const {host, before, progress, signal} = work;
     if (before.downloaded) {
         progress.step('Staging the image that was downloaded');
-        await run(host, applyDownloadedCommand, signal);
+        const {maySoftReboot} = await stageOptions(work);
+        await run(host, applyDownloadedCommand({maySoftReboot}), signal);
         return;
     }
     if (await hasStageScript(host)) {
@@ -71,14 +74,14 @@ async function update(work: Work): Promise<void> {
         return;
     }
     await pullFollowed(work);
-    const options = await fetchOptions(work);
+    const options = await stageOptions(work);
     await follow(work, upgradeCommand({...options, isDownloadOnly: false}));
 }
 
 async function download(work: Work): Promise<void> {
     await pullFollowed(work);
     const options = await fetchOptions(work);
-    await follow(work, upgradeCommand({...options, isDownloadOnly: true}));
+    await follow(work, upgradeCommand({...options, isDownloadOnly: true, maySoftReboot: false}));
 }
 
 /** bootc looks for the images of podman nowhere else: they have to be there first. */
@@ -147,6 +150,18 @@ async function prune({programs}: Host): Promise<void> {
 
 async function fetchOptions({host, signal}: Work): Promise<FetchOptions> {
     return {hasProgress: tellsProgress(await readVersion(host, signal))};
+}
+
+async function stageOptions({
+    host,
+    signal,
+    maySoftReboot,
+}: Work): Promise<FetchOptions & StageOptions> {
+    const version = await readVersion(host, signal);
+    return {
+        hasProgress: tellsProgress(version),
+        maySoftReboot: maySoftReboot && knowsSoftReboot(version),
+    };
 }
 
 /** Runs what takes long. Throws SnowError. */

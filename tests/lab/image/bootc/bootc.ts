@@ -4,7 +4,7 @@
 // them the next boot starts. Documents, options, messages and exit statuses are those of bootc.
 
 import {execFileSync} from 'node:child_process';
-import {appendFileSync, readFileSync, rmSync} from 'node:fs';
+import {appendFileSync, mkdirSync, readFileSync, rmSync} from 'node:fs';
 import {basename} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 
@@ -22,6 +22,8 @@ import {
 import {ProgressWriter} from './progress-writer.ts';
 import {type SourceImage, lookUp} from './source.ts';
 import {isAtLeast, options as knownOptions, verbsSince} from './versions.ts';
+
+const NEXT_ROOT = '/run/nextroot';
 
 type Options = ReadonlyMap<string, string>;
 
@@ -159,7 +161,10 @@ async function change(
     const text = fault && faultTexts[fault];
     if (text) fail(text);
 
-    if (given.has('--from-downloaded')) return unlock(configuration, state, fault);
+    if (given.has('--from-downloaded')) {
+        unlock(configuration, state, fault);
+        return prepareSoftReboot(given, state.staged);
+    }
     const spec = wantedSpec(state, given, target);
     if (verb === 'switch' && JSON.stringify(spec) === JSON.stringify(currentSpec(state)))
         return print('Image specification is unchanged.');
@@ -200,14 +205,25 @@ async function change(
     await download(configuration, progress, image, fault);
     if (fault === 'silent') return;
     progress.stage(image.digest);
-    writeState(configuration, {
-        ...state,
-        staged: deploymentOf(spec, image),
-        isDownloadOnly,
-    });
+    const staged = deploymentOf(spec, image);
+    writeState(configuration, {...state, staged, isDownloadOnly});
+    prepareSoftReboot(given, staged);
     print(`Queued for next boot: ${name}`);
     if (image.version !== null) print(`  Version: ${image.version}`);
     print(`  Digest: ${image.digest}`);
+}
+
+/** Of `--soft-reboot`: the tree is mounted where systemd-soft-reboot.service(8) goes on with it. */
+function prepareSoftReboot(given: Options, staged: State['staged']): void {
+    const mode = given.get('--soft-reboot');
+    if (mode === undefined) return;
+    if (!['auto', 'required'].includes(mode))
+        throw new Failure(`invalid value '${mode}' for '--soft-reboot <SOFT_REBOOT>'`, 2);
+    if (staged?.canSoftReboot) mkdirSync(`${NEXT_ROOT}/etc`, {recursive: true});
+    else if (mode === 'required')
+        throw new Failure(
+            'Soft reboot was required but staged deployment is not soft-reboot capable',
+        );
 }
 
 function currentSpec(state: State): ImageSpec {
@@ -320,6 +336,7 @@ function simulate(configuration: StandInConfiguration, [what]: readonly string[]
         return writeState(configuration, {...state, booted, rollback: null, staged: null});
     }
     if (what !== 'reboot') throw new Failure(`The stand-in knows no ${what}`);
+    rmSync(NEXT_ROOT, {recursive: true, force: true});
     rmSync(BOOTED, {force: true});
     rmSync('/run/snosi', {recursive: true, force: true});
     readState(configuration);

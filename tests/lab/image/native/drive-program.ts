@@ -38,6 +38,7 @@ try {
     const work: Work = {
         host,
         before,
+        maySoftReboot: false,
         signal: stop.signal,
         progress: {
             step(text) {

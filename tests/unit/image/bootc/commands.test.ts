@@ -2,6 +2,7 @@
 import {expect, test} from 'vitest';
 
 import {
+    applyDownloadedCommand,
     inspectCommand,
     pullCommand,
     switchCommand,
@@ -25,10 +26,21 @@ test.each([
 });
 
 test.each([
-    [upgradeCommand({hasProgress: false, isDownloadOnly: false}), 'bootc upgrade --quiet'],
     [
-        upgradeCommand({hasProgress: true, isDownloadOnly: true}),
+        upgradeCommand({hasProgress: false, isDownloadOnly: false, maySoftReboot: false}),
+        'bootc upgrade --quiet',
+    ],
+    [
+        upgradeCommand({hasProgress: true, isDownloadOnly: true, maySoftReboot: false}),
         'bootc upgrade --quiet --download-only --progress-fd={progress-fd}',
+    ],
+    [
+        upgradeCommand({hasProgress: false, isDownloadOnly: false, maySoftReboot: true}),
+        'bootc upgrade --quiet --soft-reboot=auto',
+    ],
+    [
+        applyDownloadedCommand({maySoftReboot: true}),
+        'bootc upgrade --from-downloaded --quiet --soft-reboot=auto',
     ],
     [
         switchCommand(REFERENCE, {hasProgress: true}),
