@@ -12,6 +12,7 @@ function tier(name: string, testTimeout: number) {
             include: [`tests/${name}/**/*.test.ts`],
             testTimeout,
             hookTimeout: Math.max(testTimeout, 30_000),
+            expect: {poll: {timeout: 15_000}},
             fileParallelism: name === 'unit' || name === 'guest',
         },
     };
