@@ -51,6 +51,16 @@ export function availableOffer(check: LastCheck | null, status: ImageStatus): Of
     return here.some(image => image && isSameImage(image, offer)) ? null : offer;
 }
 
+/** What the last check comes to by now: what was staged then may have been taken back since. */
+export function outcomeNow(check: LastCheck | null, status: ImageStatus): CheckOutcome | '' {
+    if (check?.outcome !== 'staged' || nextDeployment(status)) return check?.outcome ?? '';
+    if (availableOffer(check, status)) return 'available';
+    const {offer} = check;
+    const {rollback} = status;
+    // It stays in its slot, and is not to be called an update again.
+    return offer && rollback && isSameImage(offer, rollback) ? 'held-rollback' : 'current';
+}
+
 /** Keeps what a check found, for us and for the readers of snow's own file. */
 export async function recordCheck(
     host: Host,

@@ -8,7 +8,7 @@ import {detectDriver} from './detect.ts';
 import type {ImageDriver} from './driver.ts';
 import {type WantedJob, runningJob, workerJob} from './follow-job.ts';
 import type {ImageOperation} from './job-request.ts';
-import {availableOffer, readLastCheck} from './last-check.ts';
+import {availableOffer, outcomeNow, readLastCheck} from './last-check.ts';
 import {
     type Capability,
     type Deployment,
@@ -126,13 +126,7 @@ export async function readImage(
         Extensions: outlooks.map(outlook => ({...outlook})),
         RestartNeeded: next !== null,
         ...times,
-        // What was staged then may have been taken back since.
-        LastOutcome:
-            times.LastOutcome === 'staged' && !next
-                ? offer
-                    ? 'available'
-                    : 'current'
-                : times.LastOutcome,
+        LastOutcome: outcomeNow(check, status),
         Problem: [status.problem, ...problems, ...channelProblems].find(text => text !== '') ?? '',
     };
 }

@@ -124,6 +124,13 @@ describe('the image on the bus', () => {
             LastOutcome: 'available',
             Available: {version: '2'},
         });
+        // Where it stays in a slot, it is not what is running that is the newest.
+        machine.status = statusOf({rollback: deployment('2')});
+        expect(await properties()).toMatchObject({
+            Available: {},
+            Rollback: {version: '2'},
+            LastOutcome: 'held-rollback',
+        });
     });
 
     it('is there also where nobody manages it', async () => {
