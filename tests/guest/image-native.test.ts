@@ -10,6 +10,7 @@ import type {Driven} from '../lab/image/native/drive-program.ts';
 import {CHANNEL, FIRST, NativeMachine, environment} from '../lab/image/native/machine.ts';
 import {installedSystem} from '../lab/installation.ts';
 import {makeKey} from '../lab/signing.ts';
+import {expectPermissions} from './support/image-permissions.ts';
 import {SnowBus} from './support/snow-bus.ts';
 import {until} from './support/waiting.ts';
 
@@ -533,6 +534,10 @@ describe(SERVICE, () => {
         expect((await bus.imageProperties())['Staged']).toMatchObject({version: FOURTH});
         const refused = await snowctl('switch', 'ghcr.io/frostyard/cayo:latest');
         expect(refused.exitCode).not.toBe(0);
+    });
+
+    test('who may', async () => {
+        await expectPermissions(bus);
     });
 
     test('what is not to be had is refused with what to do by hand', async () => {

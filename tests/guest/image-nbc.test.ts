@@ -14,6 +14,9 @@ import {
 } from '../lab/image/nbc/stand-in.ts';
 import {installedSystem} from '../lab/installation.ts';
 import {ImageBus} from './support/image-bus.ts';
+import {expectPermissions} from './support/image-permissions.ts';
+import {SnowBus} from './support/snow-bus.ts';
+import {until} from './support/waiting.ts';
 
 const FIRST = '20260101000000';
 const SECOND = '20260201000000';
@@ -363,6 +366,49 @@ describe('what goes wrong', () => {
         await done('Check');
         expect(await machine.snapshot()).toBe(before);
         expect(await shown()).toEqual({...nothingElse, booted: FIRST});
+    });
+
+    test('a job is the only one, and goes on when snowd is killed; the next one finds it', async () => {
+        await offer(SECOND);
+        await machine.configure({stepTime: 700});
+        const bus = new SnowBus(guest);
+        const path = await bus.start('Update');
+        await image.step(/Clearing/);
+        const {stderr} = await bus.image('Update');
+        expect(stderr).toContain(`Another operation is running: ${path}`);
+        await guest.check(['systemctl', 'kill', '--signal=KILL', 'snowd.service']);
+        const [found = '', ...more] = await until('the next one is there', async () => {
+            const jobs = await bus.jobs();
+            return jobs.length > 0 && jobs;
+        });
+        expect(more).toEqual([]);
+        expect(await bus.job(found)).toMatchObject({
+            Operation: 'image.update',
+            State: 'running',
+            StartedByUID: 0,
+        });
+        expect(await bus.end(found)).toMatchObject({state: 'done'});
+        expect(await shown()).toEqual({...nothingElse, booted: FIRST, staged: SECOND});
+
+        // one that was taken over can be cancelled, too
+        await done('Unstage');
+        await offer(THIRD);
+        await bus.start('Update');
+        await image.step(/Extracting/);
+        await guest.check(['systemctl', 'kill', '--signal=KILL', 'snowd.service']);
+        const [again = ''] = await until('the next one is there', async () => {
+            const jobs = await bus.jobs();
+            return jobs.length > 0 && jobs;
+        });
+        expect((await bus.cancel(again)).exitCode).toBe(0);
+        expect(await bus.end(again)).toMatchObject({state: 'cancelled'});
+        expect(await shown()).toEqual({...nothingElse, booted: FIRST});
+    });
+
+    test('who may', async () => {
+        await offer(SECOND);
+        await expectPermissions(new SnowBus(guest));
+        await done('Unstage');
     });
 
     test('options that an older version lacks, and a system that is not its own', async () => {

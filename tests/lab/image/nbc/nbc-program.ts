@@ -438,6 +438,8 @@ async function perform(
     }
 
     await step(1, 'Mounting target partition');
+    // what a status at the same time must not do
+    undo.push(() => rmSync(TARGET, {recursive: true, force: true}));
     mount(ROOTS[target], TARGET);
     await step(2, 'Clearing old content from target partition');
     for (const name of readdirSync(TARGET)) rmSync(`${TARGET}/${name}`, {recursive: true});
@@ -625,5 +627,4 @@ main()
     })
     .finally(() => {
         for (const action of undo.reverse()) action();
-        if (existsSync(TARGET)) rmSync(TARGET, {recursive: true, force: true});
     });

@@ -176,6 +176,14 @@ export class NbcMachine {
         await this.guest.putFile(FAULTS, JSON.stringify(faults));
     }
 
+    /** As if the machine was started anew, but for what is in memory and not nbc's. */
+    async restart() {
+        await this.guest.check(['systemctl', 'stop', 'snowd.service']);
+        await this.guest.check(['umount', '/proc/cmdline', '/sys/firmware/efi/efivars']);
+        await this.guest.check(['rm', '-f', '/run/nbc-reboot-required']);
+        await this.guest.check([FIRMWARE]);
+    }
+
     /** Of the booted system. */
     async bootedVersion() {
         const release = await this.guest.check(['cat', '/etc/os-release']);
