@@ -11,10 +11,11 @@ import {build} from 'esbuild';
 import {execa} from 'execa';
 
 import {serveInGuest} from '../../guest-repository.ts';
-import {Guest} from '../../guest.ts';
+import {Guest, type GuestOptions} from '../../guest.ts';
 import {type ManifestOptions, componentDirectory, publish} from '../../publication.ts';
 import type {Repository} from '../../repository.ts';
 import {type SigningKey, makeKey} from '../../signing.ts';
+import type {TreeName} from '../../trees.ts';
 import type {Driven} from './drive-program.ts';
 
 export const CHANNEL = 'snow-ab';
@@ -40,7 +41,11 @@ export interface OfferOptions extends ManifestOptions {
 }
 
 export interface MachineOptions {
+    /** Of systemd 257 or later, with what makes disks and images: `native` by default. */
+    readonly tree?: TreeName;
     readonly install?: string;
+    /** More files, as of Guest.boot(). */
+    readonly files?: GuestOptions['files'];
     /** Whether it has snow's way to stage an update; a stand-in of it. */
     readonly hasStageScript?: boolean;
 }
@@ -62,14 +67,20 @@ export class NativeMachine implements AsyncDisposable {
     ) {}
 
     /** Runs FIRST, in the first slot; the other one is empty, and nothing is published. */
-    static async boot({install, hasStageScript = false}: MachineOptions = {}) {
+    static async boot({
+        tree = 'native',
+        install,
+        files = {},
+        hasStageScript = false,
+    }: MachineOptions = {}) {
         const key = await makeKey();
         const directory = await mkdtemp(join(tmpdir(), 'native-'));
         const keyring = await key.exportKeyring('binary');
-        const guest = await Guest.boot('native', {
+        const guest = await Guest.boot(tree, {
             name: 'native',
             ...(install === undefined ? {} : {install}),
             files: {
+                ...files,
                 '/usr/lib/snosi/native-ab': '',
                 '/etc/os-release': osRelease(FIRST),
                 '/etc/systemd/import-pubring.pgp': keyring,
