@@ -147,6 +147,6 @@ export class SystemMenu extends MenuContent {
 
 function heldText({LastOutcome}: ImageProperties): string {
     return LastOutcome === 'held-rollback'
-        ? _('The newest version is the one that you rolled back from')
+        ? _('The newest version is here, and was set aside')
         : '';
 }
