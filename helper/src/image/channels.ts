@@ -18,9 +18,9 @@
 import {byBytes, listAll, readFirst} from '../host/config-files.ts';
 import {SnowError} from '../host/error.ts';
 import type {Host} from '../host/host.ts';
+import {parseReference} from '../host/image-reference.ts';
 import {type IniFile, type IniKeys, excerpt, parseIni, splitWords} from '../host/ini.ts';
 import {type DriverName, driverNames} from './model.ts';
-import {parseReference} from './reference.ts';
 import {isSameReference} from './references.ts';
 
 /** From the first that counts to the last. */

@@ -4,7 +4,7 @@
 import {parseArgs} from 'node:util';
 
 import {SnowError} from '../host/error.ts';
-import {parseReference} from './reference.ts';
+import {parseReference} from '../host/image-reference.ts';
 
 export const imageOperations = [
     'check',

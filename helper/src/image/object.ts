@@ -3,6 +3,7 @@ import {ImageInterface, type ImageProperties} from '../generated/dbus.ts';
 import type {Domain, ExtensionsOfNextBoot} from '../host/domain.ts';
 import {SnowError} from '../host/error.ts';
 import type {Host} from '../host/host.ts';
+import {parseReference} from '../host/image-reference.ts';
 import {CHANNEL_NAME, type OfferedChannel, offeredChannels, readChannels} from './channels.ts';
 import {detectDriver} from './detect.ts';
 import type {ImageDriver} from './driver.ts';
@@ -18,7 +19,6 @@ import {
 } from './model.ts';
 import {readNextSystem} from './next-system.ts';
 import {neededCapability} from './operations.ts';
-import {parseReference} from './reference.ts';
 import {StatusReader} from './status-reader.ts';
 
 const PATH = 'Image';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import {SnowError} from '../host/error.ts';
-import {formatReference, parseReference} from './reference.ts';
+import {formatReference, parseReference} from '../host/image-reference.ts';
 
 /** Whether two texts mean the same image, or the same native channel. */
 export function isSameReference(one: string, other: string): boolean {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import {SnowError} from '../../host/error.ts';
 import {CHANNEL_NAME} from '../../image/channels.ts';
-import {parseReference} from '../../image/reference.ts';
+import {parseReference} from '../../host/image-reference.ts';
 import {isSameReference} from '../../image/references.ts';
 import type {CommandAction, Context} from '../context.ts';
 import {didYouMean} from '../suggestions.ts';

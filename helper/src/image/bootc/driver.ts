@@ -3,8 +3,8 @@
 
 import {SnowError} from '../../host/error.ts';
 import type {Host, ProgramResult} from '../../host/host.ts';
+import {parseReference} from '../../host/image-reference.ts';
 import type {Command, ImageDriver, Work} from '../driver.ts';
-import {parseReference} from '../reference.ts';
 import {check} from './check.ts';
 import {
     type FetchOptions,

@@ -2,6 +2,7 @@
 // What a registry has, by the metadata of an image.
 
 import type {Host} from '../../host/host.ts';
+import {formatReference, parseReference} from '../../host/image-reference.ts';
 import type {Command} from '../driver.ts';
 import {
     array,
@@ -16,7 +17,6 @@ import {
     timestamp,
 } from '../importer.ts';
 import type {Offer} from '../model.ts';
-import {formatReference, parseReference} from '../reference.ts';
 import {type InspectOptions, inspectCommand} from './commands.ts';
 import {refuseFailure} from './failures.ts';
 import {PULLED} from './status.ts';

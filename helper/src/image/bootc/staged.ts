@@ -4,9 +4,9 @@
 import type {StagedSystem} from '../../host/domain.ts';
 import {SnowError} from '../../host/error.ts';
 import type {Host} from '../../host/host.ts';
+import {formatReference, parseReference} from '../../host/image-reference.ts';
 import {parseRelease} from '../../host/os-release.ts';
 import {type Deployment, type ImageStatus, nextDeployment} from '../model.ts';
-import {formatReference, parseReference} from '../reference.ts';
 import {mountImageCommand, unmountImageCommand} from './commands.ts';
 import {readBootcHost} from './machine.ts';
 import type {BootEntry} from './status.ts';

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import {describe, expect, test} from 'vitest';
 
 import {SnowError} from '../../../helper/src/host/error.ts';
-import {formatReference, parseReference} from '../../../helper/src/image/reference.ts';
+import {formatReference, parseReference} from '../../../helper/src/host/image-reference.ts';
 
 const SHA256 = `sha256:${'0123456789abcdef'.repeat(4)}`;
 const SHA512 = `sha512:${'0123456789abcdef'.repeat(8)}`;

@@ -4,7 +4,7 @@
 // registry is none for us: each tool would look elsewhere for it, and a channel that is misspelt would
 // be somebody's image.
 
-import {SnowError} from '../host/error.ts';
+import {SnowError} from './error.ts';
 
 export interface Reference {
     /** Host, in lower case, and port of the registry; localhost for images of this machine. */
