@@ -20,6 +20,8 @@ export interface GuestOptions {
     readonly name?: string;
     /** A directory laid over the tree: what `npm run install:system` made with DESTDIR. */
     readonly install?: string;
+    /** More directories to be laid over the tree, below `install`. */
+    readonly layers?: readonly string[];
     /** /usr read-only, as on a snow desktop (default). /etc and /var are the guest's own and writable. */
     readonly immutableUsr?: boolean;
     /** More files, by their path in the guest; the way to put anything below an immutable /usr. */
@@ -81,7 +83,11 @@ export class Guest implements AsyncDisposable {
         const kind = typeof tree === 'string' ? tree : basename(root);
         const name = `lab-${options.name ?? kind}-${process.pid}-${++count}`;
         const scratch = await makeScratch(name);
-        const layers = [...(options.install ? [options.install] : []), root];
+        const layers = [
+            ...(options.install ? [options.install] : []),
+            ...(options.layers ?? []),
+            root,
+        ];
         await layFiles(join(scratch, 'files'), layers, {
             '/etc/machine-id': `${randomBytes(16).toString('hex')}\n`,
             // the kernel of a small machine has none; an empty unit is a masked one

@@ -46,6 +46,23 @@ const system = [
     'strace',
 ];
 
+const desktop = [
+    ...system,
+    'gnome-shell',
+    'gnome-session-bin',
+    'gnome-shell-extension-prefs',
+    'gjs',
+    'libgl1-mesa-dri',
+    'adwaita-icon-theme',
+    'fonts-cantarell',
+    'gir1.2-adw-1',
+    'openssh-server',
+    'bash-completion',
+    'zsh',
+    'fish',
+    'man-db',
+];
+
 const makeUsers = `
 ${Object.entries(USERS)
     .map(
@@ -71,22 +88,13 @@ const recipes = {
     /** The desktop that users have: Trixie with GNOME 48. */
     desktop: {
         suite: 'trixie',
-        packages: [
-            ...system,
-            'gnome-shell',
-            'gnome-session-bin',
-            'gnome-shell-extension-prefs',
-            'gjs',
-            'libgl1-mesa-dri',
-            'adwaita-icon-theme',
-            'fonts-cantarell',
-            'gir1.2-adw-1',
-            'openssh-server',
-            'bash-completion',
-            'zsh',
-            'fish',
-            'man-db',
-        ],
+        packages: desktop,
+        script: makeUsers,
+    },
+    /** The desktop with what makes containers of images, and a registry that has them. */
+    workstation: {
+        suite: 'trixie',
+        packages: [...desktop, 'skopeo', 'umoci', 'podman', 'crun', 'docker-registry'],
         script: makeUsers,
     },
     /** systemd 262, whose systemd-sysupdate is the peer. */
