@@ -125,7 +125,7 @@ export class Dispatcher {
 
     /** The one place where it is decided whether a caller may. */
     async #authorize({call, table, method, args}: ValidCall): Promise<void> {
-        const {callers, authority, jobs} = this.#parts;
+        const {callers, authority, jobs, tree} = this.#parts;
         if (method.action === '') return;
         const uid = await callers.uidOf(call.sender);
         try {
@@ -134,6 +134,7 @@ export class Dispatcher {
                     throw new SnowError('NotAuthorized', 'The job is another user’s');
                 return;
             }
+            tree.domainOf(call.path)?.refuseStranger?.(call.path.slice(ROOT.length + 1), uid);
             const done = this.#wait(uid);
             try {
                 await authority.authorize({
@@ -202,7 +203,7 @@ export class Dispatcher {
         if (!domain) return gone(call.path);
         const uid = await callers.uidOf(call.sender);
         const path = call.path.slice(ROOT.length + 1);
-        const spec = await domain.prepare(path, table.name, call.member, args, options);
+        const spec = await domain.prepare(path, table.name, call.member, args, options, uid);
         return jobs.start(domain, spec, uid);
     }
 

@@ -43,8 +43,8 @@ export class Jobs {
     readonly #tree: ObjectTree;
     readonly #activity: Activity;
     readonly #jobs = new Map<string, Job>();
-    /** By domain, the end of the reading jobs that were started so far. */
-    readonly #readers = new Map<Domain, Promise<void>>();
+    /** By domain and scope, the end of the reading jobs that were started so far. */
+    readonly #readers = new Map<string, Promise<void>>();
     #started = 0;
     #isStopping = false;
 
@@ -56,11 +56,11 @@ export class Jobs {
 
     /**
      * Starts work in the name of a user, and returns its path at once. One job that writes runs at a
-     * time in a domain; those that read follow one another. Throws SnowError Busy.
+     * time in a domain, or in its scope; those that read follow one another. Throws SnowError Busy.
      */
     start(domain: Domain, spec: JobSpec, uid: number): string {
         this.#refuseTooMany(uid);
-        if (spec.isWriter) this.#refuseSecondWriter(domain);
+        if (spec.isWriter) this.#refuseSecondWriter(domain, spec.scope);
         return this.#add(domain, spec, uid);
     }
 
@@ -140,9 +140,10 @@ export class Jobs {
             throw new SnowError('Busy', `User ${uid} has ${own.length} jobs that are not finished`);
     }
 
-    #refuseSecondWriter(domain: Domain): void {
+    #refuseSecondWriter(domain: Domain, scope: string | undefined): void {
         for (const job of this.#jobs.values()) {
-            if (job.domain === domain && job.spec.isWriter && !job.isFinished)
+            const isOther = job.domain !== domain || job.spec.scope !== scope;
+            if (!isOther && job.spec.isWriter && !job.isFinished)
                 throw new SnowError('Busy', `Another operation is running: ${job.path}`);
         }
     }
@@ -178,7 +179,9 @@ export class Jobs {
                 if (abort.signal.aborted) throw new SnowError('Cancelled', 'Cancelled');
                 return spec.run(progress, abort.signal, job.uid);
             };
-            const results = await (spec.isWriter ? run() : this.#runAfterReaders(job, run));
+            const results = await (spec.isWriter || spec.isConcurrent
+                ? run()
+                : this.#runAfterReaders(job, run));
             return {state: 'done', error: NO_ERROR, results: resultsToWire(results)};
         } catch (error) {
             const isCancelled = error instanceof SnowError && error.code === 'Cancelled';
@@ -193,14 +196,15 @@ export class Jobs {
 
     /** Two that read at once would ask the same servers the same thing. */
     async #runAfterReaders(job: Job, run: () => Promise<Results>): Promise<Results> {
-        const before = this.#readers.get(job.domain) ?? Promise.resolve();
+        const key = `${job.domain.name} ${job.spec.scope ?? ''}`;
+        const before = this.#readers.get(key) ?? Promise.resolve();
         const mine = Promise.race([before, whenAborted(job.abort.signal)]).then(run);
         const both = Promise.allSettled([before, mine]).then(() => undefined);
-        this.#readers.set(job.domain, both);
+        this.#readers.set(key, both);
         try {
             return await mine;
         } finally {
-            if (this.#readers.get(job.domain) === both) this.#readers.delete(job.domain);
+            if (this.#readers.get(key) === both) this.#readers.delete(key);
         }
     }
 

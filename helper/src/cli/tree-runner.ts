@@ -8,7 +8,7 @@ export function treeRunner(host: Host): Runner {
     const domain = featuresDomain(host);
     return {
         async start({path, interfaceName, method, args, options}) {
-            const job = await domain.prepare(path, interfaceName, method, args, options);
+            const job = await domain.prepare(path, interfaceName, method, args, options, 0);
             const controller = new AbortController();
             return {
                 number: null,

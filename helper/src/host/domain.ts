@@ -18,8 +18,12 @@ export interface JobSpec {
     readonly operation: string;
     /** What it is done to; empty for everything. */
     readonly target: string;
-    /** Whether it changes the machine: one such job at a time in a domain. */
+    /** Whether it changes the machine: one such job at a time in a domain, or in its scope there. */
     readonly isWriter: boolean;
+    /** The part of the domain that it is about, where jobs of other parts are none of its business. */
+    readonly scope?: string;
+    /** Whether it waits for nothing: others that only read follow one another. */
+    readonly isConcurrent?: boolean;
     /** Whether it goes on without the service, so that its end need not be waited for. */
     readonly outlivesService?: boolean;
     /** @param startedBy uid of the user it is done for */
@@ -43,6 +47,8 @@ export interface Domain {
     /**
      * Checks the arguments of a method and returns the work; the path is one of snapshot()'s.
      * Throws SnowError: NotFound, InvalidArgs, NotSupported.
+     *
+     * @param caller uid of who called
      */
     prepare(
         path: string,
@@ -50,7 +56,13 @@ export interface Domain {
         method: string,
         args: readonly unknown[],
         options: Readonly<Record<string, unknown>>,
+        caller: number,
     ): Promise<JobSpec>;
+    /**
+     * Whether a user may call methods of an object at all, asked before polkit is; without it,
+     * everybody may. Throws SnowError NotAuthorized.
+     */
+    refuseStranger?(path: string, caller: number): void;
     /** What outlived an earlier process; asked once, when the service starts, so it is quick. */
     running?(): Promise<readonly RunningJob[]>;
 }

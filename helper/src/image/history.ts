@@ -3,7 +3,15 @@
 
 import {SnowError} from '../host/error.ts';
 import type {Host} from '../host/host.ts';
-import {type Importer, count, importJson, object, oneOf, optional, string} from './importer.ts';
+import {
+    type Importer,
+    count,
+    importJson,
+    object,
+    oneOf,
+    optional,
+    string,
+} from '../host/importer.ts';
 import {type JobOutcome, jobOutcomes} from './job-state.ts';
 import type {Deployment} from './model.ts';
 

@@ -4,6 +4,7 @@
 import {parseArgs} from 'node:util';
 
 import {SnowError} from '../host/error.ts';
+import type {JobIdentity} from '../host/worker-job/job-kind.ts';
 import {parseReference} from '../host/image-reference.ts';
 
 export const imageOperations = [
@@ -16,18 +17,12 @@ export const imageOperations = [
 ] as const;
 export type ImageOperation = (typeof imageOperations)[number];
 
-export interface JobRequest {
-    /** Tells this job's reports from those of another one. */
-    readonly id: string;
-    readonly operation: ImageOperation;
-    /** What it is done to, for a person: the name of a channel, a reference, or empty. */
-    readonly target: string;
+/** The target is the name of a channel, a reference, or empty. */
+export interface JobRequest extends JobIdentity<ImageOperation> {
     /** The image to switch to; empty for all other operations. */
     readonly reference: string;
     /** Whether a restart without the firmware is to be prepared, where the image can do with that. */
     readonly maySoftReboot: boolean;
-    /** uid of the user for whom it is done. */
-    readonly startedBy: number;
 }
 
 export function jobArguments(request: JobRequest): readonly string[] {

@@ -4,7 +4,15 @@
 
 import {SnowError} from '../host/error.ts';
 import type {Host} from '../host/host.ts';
-import {type Importer, count, importJson, nullable, object, oneOf, string} from './importer.ts';
+import {
+    type Importer,
+    count,
+    importJson,
+    nullable,
+    object,
+    oneOf,
+    string,
+} from '../host/importer.ts';
 import {
     type CheckResult,
     type ImageStatus,

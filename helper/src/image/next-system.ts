@@ -5,7 +5,7 @@
 import type {StagedSystem} from '../host/domain.ts';
 import type {Host} from '../host/host.ts';
 import {type Release, parseRelease} from '../host/os-release.ts';
-import {importJson, nullable, object, string} from './importer.ts';
+import {importJson, nullable, object, string} from '../host/importer.ts';
 import {type Deployment, isSameImage} from './model.ts';
 
 const DIRECTORY = '/run/snow-control/next-system';

@@ -5,12 +5,12 @@
 import type {ExtensionsOfNextBoot, Results} from '../host/domain.ts';
 import {type ErrorCode, SnowError} from '../host/error.ts';
 import type {Host} from '../host/host.ts';
+import {JobReport} from '../host/worker-job/job-report.ts';
 import {detectDriver} from './detect.ts';
 import type {ImageDriver, Work} from './driver.ts';
 import {addToHistory, historyImage} from './history.ts';
-import {JobReport} from './job-report.ts';
-import type {JobRequest} from './job-request.ts';
-import type {JobState} from './job-state.ts';
+import type {ImageOperation, JobRequest} from './job-request.ts';
+import {JOB_STATE, type JobState} from './job-state.ts';
 import {recordCheck, recordFailedCheck} from './last-check.ts';
 import {
     type CheckResult,
@@ -55,7 +55,7 @@ export async function runImageJob(parts: WorkerParts): Promise<JobState> {
     const {request, journal} = parts;
     const start = performance.now();
     const host = withJournal(parts.host, journal);
-    const report = new JobReport(host, request, error => {
+    const report = new JobReport(host, JOB_STATE, request, error => {
         journal.error('The state of the job cannot be written', error);
     });
     const job = new ImageJob({...parts, host}, report);
@@ -79,10 +79,10 @@ class ImageJob {
     before: ImageStatus | null = null;
     after: ImageStatus | null = null;
     readonly #parts: WorkerParts;
-    readonly #report: JobReport;
+    readonly #report: JobReport<ImageOperation>;
     readonly #warnings: string[] = [];
 
-    constructor(parts: WorkerParts, report: JobReport) {
+    constructor(parts: WorkerParts, report: JobReport<ImageOperation>) {
         this.#parts = parts;
         this.#report = report;
     }

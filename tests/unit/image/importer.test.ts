@@ -2,7 +2,7 @@
 import {describe, expect, test} from 'vitest';
 
 import {SnowError} from '../../../helper/src/host/error.ts';
-import * as importer from '../../../helper/src/image/importer.ts';
+import * as importer from '../../../helper/src/host/importer.ts';
 
 const status = importer.object({
     status: importer.object({

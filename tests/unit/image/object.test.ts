@@ -52,7 +52,7 @@ function prepare(
     args: readonly unknown[] = [],
     options: Record<string, unknown> = {},
 ): Promise<JobSpec> {
-    return domain.prepare('Image', IMAGE, method, args, options);
+    return domain.prepare('Image', IMAGE, method, args, options, 1000);
 }
 
 interface Seen extends Progress {
@@ -278,8 +278,6 @@ describe('a service that starts', () => {
             id: '6b8e5d3a-0000-4000-8000-000000000000',
             operation: 'switch',
             target: 'snowfield',
-            reference: SNOWFIELD,
-            maySoftReboot: false,
             startedBy: 1001,
         }),
         step: 'Pulling',

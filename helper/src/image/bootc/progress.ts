@@ -4,7 +4,17 @@
 
 import type {Progress} from '../../host/domain.ts';
 import {SnowError} from '../../host/error.ts';
-import {array, count, importJson, line, map, object, oneOf, optional, string} from '../importer.ts';
+import {
+    array,
+    count,
+    importJson,
+    line,
+    map,
+    object,
+    oneOf,
+    optional,
+    string,
+} from '../../host/importer.ts';
 
 /** Characters; those with very many layers are 12 Ki long. */
 const MAX_LENGTH = 64 * 1024;

@@ -15,7 +15,7 @@ import {
     record,
     string,
     timestamp,
-} from '../importer.ts';
+} from '../../host/importer.ts';
 import type {Offer} from '../model.ts';
 import {type InspectOptions, inspectCommand} from './commands.ts';
 import {refuseFailure} from './failures.ts';

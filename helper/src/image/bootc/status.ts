@@ -16,7 +16,7 @@ import {
     refuse,
     string,
     timestamp,
-} from '../importer.ts';
+} from '../../host/importer.ts';
 import type {Capability, Deployment, ImageStatus} from '../model.ts';
 
 const imageReference = object({image: line, transport: line});

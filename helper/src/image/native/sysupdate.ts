@@ -12,7 +12,7 @@ import {
     object,
     optional,
     refuse,
-} from '../importer.ts';
+} from '../../host/importer.ts';
 import {type Uki, parseUki} from './uki.ts';
 
 /** A version on this machine. */

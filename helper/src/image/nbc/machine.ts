@@ -7,7 +7,7 @@ import {SnowError} from '../../host/error.ts';
 import type {Host, ProgramResult} from '../../host/host.ts';
 import {type Release, parseRelease, readOsRelease} from '../../host/os-release.ts';
 import type {Command} from '../driver.ts';
-import {importJson, line, object, refuse} from '../importer.ts';
+import {importJson, line, object, refuse} from '../../host/importer.ts';
 import {
     type BootMenu,
     MAIN_ENTRY,

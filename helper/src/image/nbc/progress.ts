@@ -3,8 +3,8 @@
 // lines instead: what it downloaded, that it had nothing to do, or why it failed.
 
 import {SnowError} from '../../host/error.ts';
-import {type Imported, boolean, count, line, map, number, object} from '../importer.ts';
-import {importJson, importValue, optional, string} from '../importer.ts';
+import {type Imported, boolean, count, line, map, number, object} from '../../host/importer.ts';
+import {importJson, importValue, optional, string} from '../../host/importer.ts';
 
 export type NbcEvent =
     | {readonly type: 'step'; readonly step: number; readonly text: string}

@@ -5,7 +5,16 @@
 
 import {SnowError} from '../../host/error.ts';
 import type {Host} from '../../host/host.ts';
-import {boolean, digest, importJson, line, nullable, object, oneOf, string} from '../importer.ts';
+import {
+    boolean,
+    digest,
+    importJson,
+    line,
+    nullable,
+    object,
+    oneOf,
+    string,
+} from '../../host/importer.ts';
 
 export type Slot = 'A' | 'B';
 

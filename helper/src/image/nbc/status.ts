@@ -2,8 +2,16 @@
 // What nbc prints as one document. Go leaves out what is empty, and older versions what they lack:
 // root_mount_mode since 0.13, staged_update 0.12, reboot_pending 0.15.
 
-import {type Imported, boolean, count, digest, emptyAsNull, line, object} from '../importer.ts';
-import {importJson, optional, timestamp} from '../importer.ts';
+import {
+    type Imported,
+    boolean,
+    count,
+    digest,
+    emptyAsNull,
+    line,
+    object,
+} from '../../host/importer.ts';
+import {importJson, optional, timestamp} from '../../host/importer.ts';
 
 const digestOrNone = optional(emptyAsNull(digest));
 const lineOrNone = optional(emptyAsNull(line));

@@ -1,27 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-import type {Progress} from '../host/domain.ts';
-import type {Host} from '../host/host.ts';
+import type {Progress} from '../domain.ts';
+import type {Host} from '../host.ts';
+import type {JobIdentity} from './job-kind.ts';
 import {type JobState, initialState, writeJobState} from './job-state.ts';
-import type {JobRequest} from './job-request.ts';
 
 /** Milliseconds between two writes: five a second. */
 const INTERVAL = 200;
 
-type Change = Partial<JobState>;
+type Change = Partial<Pick<JobState, 'step' | 'bytesDone' | 'bytesTotal'>>;
 
 /** Writes what a job says of itself to its file, not too often; the last word always. */
-export class JobReport implements Progress {
+export class JobReport<Operation extends string> implements Progress {
     readonly #host: Host;
+    readonly #path: string;
     readonly #onFailure: (error: unknown) => void;
-    #state: JobState;
+    #state: JobState<Operation>;
     #timer: NodeJS.Timeout | null = null;
     #isChanged = false;
     /** The write that is under way, after those before it. */
     #writing: Promise<void> = Promise.resolve();
 
     /** @param onFailure told once or more that the file cannot be written; the work goes on */
-    constructor(host: Host, request: JobRequest, onFailure: (error: unknown) => void) {
+    constructor(
+        host: Host,
+        path: string,
+        request: JobIdentity<Operation>,
+        onFailure: (error: unknown) => void,
+    ) {
         this.#host = host;
+        this.#path = path;
         this.#onFailure = onFailure;
         this.#state = initialState(request);
     }
@@ -35,7 +42,7 @@ export class JobReport implements Progress {
     }
 
     /** Says how it ended; nothing is said after that. */
-    async end(change: Pick<JobState, 'state' | 'error' | 'results'>): Promise<JobState> {
+    async end(change: Pick<JobState, 'state' | 'error' | 'results'>): Promise<JobState<Operation>> {
         this.#state = {...this.#state, ...change};
         this.#isChanged = false;
         if (this.#timer) clearTimeout(this.#timer);
@@ -62,7 +69,7 @@ export class JobReport implements Progress {
     #write(): void {
         const state = this.#state;
         this.#writing = this.#writing
-            .then(() => writeJobState(this.#host, state))
+            .then(() => writeJobState(this.#host, this.#path, state))
             .catch((error: unknown) => this.#onFailure(error));
     }
 }

@@ -6,7 +6,7 @@
 // How deep a value may be nested follows from the importer, which never looks at a field that it does
 // not know: newer programs may add some.
 
-import {SnowError} from '../host/error.ts';
+import {SnowError} from './error.ts';
 
 /** A value on its way in, and where it was found. */
 export interface Found {
