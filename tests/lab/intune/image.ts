@@ -35,6 +35,7 @@ const packages = [
     'dbus-user-session',
     'libpam-systemd',
     'libpam-pwquality',
+    'cracklib-runtime',
     'gnome-keyring',
     'libpam-gnome-keyring',
     'libsecret-tools',

@@ -31,16 +31,20 @@ def show_window(program, title, lines, colour):
     with open('/usr/share/intune-lab/version') as file:
         version = file.read().strip()
     style = Gtk.CssProvider()
-    style.load_from_data(f'window {{ background: {colour}; color: white; font-size: 22px; }}'.encode())
+    style.load_from_data(
+        f'* {{ background-color: {colour}; color: white; font-size: 22px; }}'.encode()
+    )
     window = Gtk.Window(title=title, default_width=520, default_height=320)
-    window.get_style_context().add_provider(style, 900)
     window.connect('destroy', Gtk.main_quit)
-    box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12, margin=30)
+    box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12, border_width=30)
     account = Gtk.Label(label='…')
     for label in [*(Gtk.Label(label=line) for line in [f'{title} {version}', *lines]), account]:
         label.get_style_context().add_provider(style, 900)
         box.pack_start(label, False, False, 0)
-    window.add(box)
+    page = Gtk.EventBox()
+    page.get_style_context().add_provider(style, 900)
+    page.add(box)
+    window.add(page)
     window.show_all()
 
     def look():
