@@ -17,8 +17,10 @@ export class ActionItem extends PopupMenu.PopupBaseMenuItem {
     #label: St.Label;
     #detail = new Paragraph({styleClass: 'snow-detail', opacity: DIM_OPACITY});
 
-    constructor(iconName: string, label = '') {
-        super();
+    /** `activate`: false for what is there to be read. */
+    constructor(iconName: string, label = '', activate = true) {
+        super({activate, hover: activate});
+        this.trackHover = activate;
         this.#label = new St.Label({text: label});
         this.labelActor = this.#label;
         this.get_accessible()?.add_relationship(
@@ -32,7 +34,8 @@ export class ActionItem extends PopupMenu.PopupBaseMenuItem {
         });
         column.add_child(this.#label);
         column.add_child(this.#detail);
-        this.add_child(new St.Icon({styleClass: 'popup-menu-icon', iconName}));
+        const fallbackIconName = 'application-x-executable-symbolic';
+        this.add_child(new St.Icon({styleClass: 'popup-menu-icon', iconName, fallbackIconName}));
         this.add_child(column);
         this.setDetail('');
     }

@@ -6,8 +6,14 @@ import GObject from 'gi://GObject';
 import {MessageDialogContent} from 'resource:///org/gnome/shell/ui/dialog.js';
 import {ModalDialog} from 'resource:///org/gnome/shell/ui/modalDialog.js';
 
-import type {Question} from './image-questions.js';
 import {gettext as _} from './text.js';
+
+export interface Question {
+    readonly title: string;
+    readonly paragraphs: readonly string[];
+    /** On the button that says yes. */
+    readonly answer: string;
+}
 
 export class Confirmation extends ModalDialog {
     static {

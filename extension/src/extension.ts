@@ -7,6 +7,7 @@ import * as Main from 'resource:///org/gnome/shell/ui/main.js';
 import type {SystemIndicator} from 'resource:///org/gnome/shell/ui/quickSettings.js';
 
 import {FeaturesToggle} from './features-toggle.js';
+import {IntuneToggle} from './intune-toggle.js';
 import {JobIndicator} from './job-indicator.js';
 import {Notifications} from './notifications.js';
 import {SnowClient} from './snow-client.js';
@@ -42,7 +43,10 @@ export default class SnowControlExtension extends Extension {
         const system = new SystemToggle(client, settings, openPreferences);
         this.#undo.push(() => system.destroy());
 
-        const indicator = new JobIndicator(client, [system, features]);
+        const intune = new IntuneToggle(client, settings, openPreferences);
+        this.#undo.push(() => intune.destroy());
+
+        const indicator = new JobIndicator(client, [system, features, intune]);
         this.#undo.push(() => indicator.destroy());
         // Its type in @girs asks for a panel button, its code for an indicator.
         const quickSettings = Main.panel.statusArea.quickSettings as unknown as {
@@ -51,8 +55,9 @@ export default class SnowControlExtension extends Extension {
         quickSettings.addExternalIndicator(indicator);
         // At a login the shell takes them in the reverse order.
         system.get_parent()?.set_child_above_sibling(features, system);
+        system.get_parent()?.set_child_above_sibling(intune, features);
 
-        const toggles = {features, image: system};
+        const toggles = {features, image: system, intune};
         const notifications = new Notifications(
             client,
             settings,

@@ -2,6 +2,7 @@
 // The rows of all features, which scroll when they are many.
 import GObject from 'gi://GObject';
 
+import {switchFeature} from './feature-calls.js';
 import {FeatureRow} from './feature-row.js';
 import {viewFeature} from './feature-view.js';
 import {ScrollBox} from './scroll-box.js';
@@ -57,7 +58,7 @@ export class FeatureList extends ScrollBox {
             name,
             isOn => {
                 const feature = this.#client.features.find(known => known.path === path);
-                if (feature) void this.#client.switchFeature(feature, isOn);
+                if (feature) void switchFeature(this.#client, feature, isOn);
             },
             job => void this.#client.cancel(job),
         );

@@ -6,6 +6,7 @@ import * as Main from 'resource:///org/gnome/shell/ui/main.js';
 import * as PopupMenu from 'resource:///org/gnome/shell/ui/popupMenu.js';
 import type {QuickToggleMenu} from 'resource:///org/gnome/shell/ui/quickSettings.js';
 
+import {checkFeatures, updateFeatures} from './feature-calls.js';
 import {FeatureList} from './feature-list.js';
 import type {Summary} from './feature-view.js';
 import {JobBox} from './job-box.js';
@@ -60,8 +61,8 @@ export class FeaturesMenu extends MenuContent {
             'cog-wheel-symbolic',
         );
 
-        this.#updateItem.connect('activate', () => void client.updateAll());
-        this.#checkItem.connect('activate', () => void client.check());
+        this.#updateItem.connect('activate', () => void updateFeatures(client));
+        this.#checkItem.connect('activate', () => void checkFeatures(client));
         settingsItem.connect('activate', () => {
             Main.panel.closeQuickSettings();
             openPreferences();

@@ -3,7 +3,8 @@
 import GLib from 'gi://GLib';
 
 import type {ImageAction} from './image-view.js';
-import {type SnowClient, noOptions} from './snow-client.js';
+import {noOptions} from './service-call.js';
+import type {SnowClient} from './snow-client.js';
 import {IMAGE, IMAGE_PATH} from './snow-objects.js';
 
 const METHODS: Readonly<Record<ImageAction, string>> = {

@@ -1,16 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What a person is told before the OS image becomes another one.
+import type {Question} from './confirmation.js';
 import type {ImageProperties} from './generated/dbus.js';
 import {type Channel, type Deployment, nameOf, readDeployment} from './image-deployment.js';
 import {dateText} from './image-text.js';
 import {fill, gettext as _, ngettext} from './text.js';
-
-export interface Question {
-    readonly title: string;
-    readonly paragraphs: readonly string[];
-    /** On the button that says yes. */
-    readonly answer: string;
-}
 
 /** `extensionCount`: how many features are enabled. */
 export function askSwitch(

@@ -8,6 +8,7 @@ import {
 } from 'resource:///org/gnome/shell/ui/quickSettings.js';
 
 import {ICON_NAME as FEATURES_ICON_NAME} from './features-toggle.js';
+import {ICON_NAME as INTUNE_ICON_NAME} from './intune-text.js';
 import type {SnowClient} from './snow-client.js';
 import {isRunning} from './snow-objects.js';
 import {ICON_NAME as SYSTEM_ICON_NAME} from './system-toggle.js';
@@ -31,6 +32,11 @@ export class JobIndicator extends SystemIndicator {
                 domain: 'image' as const,
                 iconName: SYSTEM_ICON_NAME,
                 accessibleName: _('The system is being changed'),
+            },
+            {
+                domain: 'intune' as const,
+                iconName: INTUNE_ICON_NAME,
+                accessibleName: _('The Intune container is being changed'),
             },
         ].map(({domain, ...looks}) => ({domain, icon: Object.assign(this._addIndicator(), looks)}));
         const sync = () => {

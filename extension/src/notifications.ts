@@ -8,10 +8,12 @@ import * as MessageTray from 'resource:///org/gnome/shell/ui/messageTray.js';
 import {describeFeatures, featureFailureTitle} from './feature-messages.js';
 import {ICON_NAME as FEATURES_ICON_NAME} from './features-toggle.js';
 import {describeImage, describeStaged, imageFailureTitle} from './image-messages.js';
+import {describeIntune, intuneFailureTitle} from './intune-messages.js';
+import {ICON_NAME as INTUNE_ICON_NAME} from './intune-text.js';
 import type {Message} from './message.js';
 import {askToRestart, canRestart} from './session-restart.js';
 import type {EndedJob, RefusedCall, SnowClient} from './snow-client.js';
-import {domainOf} from './snow-objects.js';
+import {type Domain, domainOf, isOfUser} from './snow-objects.js';
 import {StagedNotice} from './staged-notice.js';
 import {ICON_NAME as SYSTEM_ICON_NAME} from './system-toggle.js';
 import {gettext as _} from './text.js';
@@ -19,7 +21,11 @@ import {gettext as _} from './text.js';
 /** The person said no, or is not allowed to: nothing that they have to be told. */
 const ANSWERS = ['org.frostyard.Snow1.Error.NotAuthorized', 'org.frostyard.Snow1.Error.Cancelled'];
 
-type Domain = 'features' | 'image';
+const ICON_NAMES: Readonly<Record<Domain, string>> = {
+    features: FEATURES_ICON_NAME,
+    image: SYSTEM_ICON_NAME,
+    intune: INTUNE_ICON_NAME,
+};
 
 export class Notifications {
     #client: SnowClient;
@@ -54,6 +60,7 @@ export class Notifications {
 
     #onEnded(ended: EndedJob): void {
         const {Operation, Target, State, StartedByUID, Error: failure} = ended.job;
+        if (!isOfUser(ended.job, this.#client.uid)) return;
         const isOwn = StartedByUID === this.#client.uid;
         const domain = knownDomain(Operation);
         if (isOwn && this.#isWatched(domain)) return;
@@ -66,13 +73,21 @@ export class Notifications {
                 isOwn,
             );
         } else if (State === 'done') {
-            const {features, image} = this.#client;
-            const message =
-                domain === 'image'
-                    ? describeImage(ended.job, isOwn, image)
-                    : describeFeatures(ended, isOwn, features);
+            const message = this.#describe(domain, ended, isOwn);
             if (message && this.#settings.get_boolean('notify-finished'))
                 this.#show(domain, message, isOwn);
+        }
+    }
+
+    #describe(domain: Domain, ended: EndedJob, isOwn: boolean): Message | null {
+        const {features, image, intune} = this.#client;
+        switch (domain) {
+            case 'features':
+                return describeFeatures(ended, isOwn, features);
+            case 'image':
+                return describeImage(ended.job, isOwn, image);
+            default:
+                return describeIntune(ended.job, isOwn, intune);
         }
     }
 
@@ -101,7 +116,7 @@ export class Notifications {
             source,
             title,
             body,
-            gicon: new Gio.ThemedIcon({name: iconName(domain)}),
+            gicon: new Gio.ThemedIcon({name: ICON_NAMES[domain]}),
             urgency: isUrgent ? MessageTray.Urgency.NORMAL : MessageTray.Urgency.LOW,
         });
         if (isForRestart && canRestart()) notification.addAction(_('Restart…'), askToRestart);
@@ -112,8 +127,8 @@ export class Notifications {
         const known = this.#sources.get(domain);
         if (known) return known;
         const source = new MessageTray.Source({
-            title: domain === 'image' ? _('System') : _('Extensions'),
-            icon: new Gio.ThemedIcon({name: iconName(domain)}),
+            title: titleOf(domain),
+            icon: new Gio.ThemedIcon({name: ICON_NAMES[domain]}),
         });
         source.connect('destroy', () => this.#sources.delete(domain));
         Main.messageTray.add(source);
@@ -123,15 +138,26 @@ export class Notifications {
 }
 
 function knownDomain(operation: string): Domain {
-    return domainOf(operation) === 'image' ? 'image' : 'features';
+    const domain = domainOf(operation);
+    return domain === 'image' || domain === 'intune' ? domain : 'features';
 }
 
-function iconName(domain: Domain): string {
-    return domain === 'image' ? SYSTEM_ICON_NAME : FEATURES_ICON_NAME;
+function titleOf(domain: Domain): string {
+    const titles: Readonly<Record<Domain, string>> = {
+        features: _('Extensions'),
+        image: _('System'),
+        intune: _('Intune'),
+    };
+    return titles[domain];
 }
 
 function failureTitle(operation: string, target: string): string {
-    return knownDomain(operation) === 'image'
-        ? imageFailureTitle(operation, target)
-        : featureFailureTitle(operation, target);
+    switch (knownDomain(operation)) {
+        case 'features':
+            return featureFailureTitle(operation, target);
+        case 'image':
+            return imageFailureTitle(operation, target);
+        default:
+            return intuneFailureTitle(operation);
+    }
 }

@@ -5,6 +5,7 @@ import GLib from 'gi://GLib';
 
 import {ExtensionPreferences} from 'resource:///org/gnome/Shell/Extensions/js/extensions/prefs.js';
 
+import {setAutomatic} from './feature-calls.js';
 import {type EndedJob, type RefusedCall, SnowClient} from './snow-client.js';
 import {isRunning} from './snow-objects.js';
 import {gettext as _} from './text.js';
@@ -21,6 +22,7 @@ export default class SnowControlPreferences extends ExtensionPreferences {
             createSwitches(settings, _('Quick Settings'), [
                 {key: 'show-system', title: _('Show System'), subtitle: ''},
                 {key: 'show-features', title: _('Show Extensions'), subtitle: ''},
+                {key: 'show-intune', title: _('Show Intune'), subtitle: ''},
             ]),
         );
         page.add(
@@ -101,7 +103,7 @@ function createUpdates(client: SnowClient, window: Adw.PreferencesWindow): Adw.P
         if (!isBusy()) {
             shown = automatic.active;
             isAsked = true;
-            void client.setAutomatic(shown).then(() => {
+            void setAutomatic(client, shown).then(() => {
                 isAsked = false;
                 sync();
             });

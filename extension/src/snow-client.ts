@@ -5,14 +5,21 @@ import Gio from 'gi://Gio';
 import GLib from 'gi://GLib';
 import GObject from 'gi://GObject';
 
-import {isIOError} from './async-files.js';
-import {DirectoryWatch} from './directory-watch.js';
+import {DiskWatch} from './disk-watch.js';
 import type {Refusal, Surroundings} from './feature-view.js';
-import type {FeaturesProperties, ImageProperties} from './generated/dbus.js';
+import type {FeaturesProperties, ImageProperties, IntuneProperties} from './generated/dbus.js';
+import {watchMachine} from './machine-watch.js';
 import {
-    FEATURE,
-    FEATURES,
+    BUS_NAME,
+    callService,
+    describeError,
+    getSystemBus,
+    isCancelled,
+    noOptions,
+} from './service-call.js';
+import {
     FEATURES_PATH,
+    type Domain,
     type Feature,
     IMAGE_PATH,
     type Interfaces,
@@ -22,22 +29,14 @@ import {
     SnowObjects,
     type Values,
     domainOf,
+    intunePath,
+    isOfUser,
     isRunning,
 } from './snow-objects.js';
 import {gettext as _} from './text.js';
 
-const BUS_NAME = 'org.frostyard.Snow1';
 const OBJECT_MANAGER = 'org.freedesktop.DBus.ObjectManager';
 const PROPERTIES = 'org.freedesktop.DBus.Properties';
-
-/** Where systemd-sysext looks for what it merges: others may change it, too. */
-const WATCHED_DIRECTORIES = ['/var/lib/extensions', '/run/extensions'];
-/** Where snow's own scripts, and the service, say what they did to the OS image. */
-const SNOSI_DIRECTORY = '/run/snosi';
-const WATCH_DELAY_MS = 500;
-
-/** A prompt for a password may wait for minutes. */
-const NO_TIMEOUT = GLib.MAXINT32;
 
 export interface EndedJob {
     readonly job: Job;
@@ -79,9 +78,8 @@ export class SnowClient extends GObject.Object {
     #problem = '';
 
     #undo: (() => void)[] = [];
-    #watches: DirectoryWatch[] = [];
+    #diskWatch: DiskWatch | null = null;
     #changedId = 0;
-    #watchId = 0;
     #refreshing: Promise<void> | null = null;
     #refreshAgain = false;
 
@@ -110,6 +108,11 @@ export class SnowClient extends GObject.Object {
         return this.#objects.image;
     }
 
+    /** The container of this user; null: it cannot be had here. */
+    get intune(): IntuneProperties | null {
+        return this.#objects.intune(this.uid);
+    }
+
     get version(): string {
         return this.#objects.version;
     }
@@ -120,8 +123,10 @@ export class SnowClient extends GObject.Object {
     }
 
     /** Oldest first, those that ended too. */
-    jobsOf(domain: 'features' | 'image'): readonly Job[] {
-        return this.#objects.jobs.filter(job => domainOf(job.Operation) === domain);
+    jobsOf(domain: Domain): readonly Job[] {
+        return this.#objects.jobs.filter(
+            job => domainOf(job.Operation) === domain && isOfUser(job, this.uid),
+        );
     }
 
     /** What the last call to an object was refused with. */
@@ -149,10 +154,10 @@ export class SnowClient extends GObject.Object {
     destroy(): void {
         this.#cancellable.cancel();
         for (const undo of this.#undo.splice(0).reverse()) undo();
-        for (const watch of this.#watches.splice(0)) watch.destroy();
+        this.#diskWatch?.destroy();
+        this.#diskWatch = null;
         if (this.#changedId) GLib.source_remove(this.#changedId);
-        if (this.#watchId) GLib.source_remove(this.#watchId);
-        this.#changedId = this.#watchId = 0;
+        this.#changedId = 0;
         this.#bus = null;
     }
 
@@ -173,63 +178,29 @@ export class SnowClient extends GObject.Object {
         this.#queueChanged();
     }
 
-    /** Turns a feature on or off. Never rejects: what fails is told by `call-refused` and the view. */
-    async switchFeature(feature: Feature, isOn: boolean): Promise<void> {
-        this.#asked.set(feature.path, isOn);
-        const [method, operation] = isOn
-            ? ['Enable', 'features.enable']
-            : ['Disable', 'features.disable'];
-        await this.startJob(feature.path, FEATURE, method, noOptions(), {
-            operation,
-            target: feature.Name,
-        });
-        this.#asked.delete(feature.path);
-        this.#queueChanged();
-    }
-
-    async updateAll(): Promise<void> {
-        await this.startJob(FEATURES_PATH, FEATURES, 'UpdateAll', noOptions(), {
-            operation: 'features.update',
-            target: '',
-        });
-    }
-
-    async check(): Promise<void> {
-        await this.startJob(FEATURES_PATH, FEATURES, 'Check', noOptions(), {
-            operation: 'features.check',
-            target: '',
-        });
-    }
-
-    async setAutomatic(isAutomatic: boolean): Promise<void> {
-        const parameters = new GLib.Variant('(ba{sv})', [isAutomatic, {}]);
-        await this.startJob(FEATURES_PATH, FEATURES, 'SetAutomatic', parameters, {
-            operation: 'features.automatic',
-            target: '',
-        });
-    }
-
     /**
      * Calls a method that starts a job. Never rejects: what fails is told by `call-refused` and the view.
      *
-     * @param told what to tell of a call that was refused
+     * @param told what to tell of a call that was refused, and the switch that it asks for
      */
     async startJob(
         path: string,
         interfaceName: string,
         method: string,
         parameters: GLib.Variant,
-        told: {readonly operation: string; readonly target: string},
+        told: {readonly operation: string; readonly target: string; readonly isOn?: boolean},
     ): Promise<void> {
         this.#refusals.delete(path);
         this.#asking.add(path);
+        if (told.isOn !== undefined) this.#asked.set(path, told.isOn);
         this.#queueChanged();
         try {
             await this.#call(path, interfaceName, method, parameters);
         } catch (error) {
-            if (!isCancelled(error)) this.#refuse(path, told.operation, told.target, error);
+            if (!isCancelled(error)) this.refuse(path, told.operation, told.target, error);
         }
         this.#asking.delete(path);
+        this.#asked.delete(path);
         this.#queueChanged();
     }
 
@@ -238,9 +209,17 @@ export class SnowClient extends GObject.Object {
             await this.#call(job.path, JOB, 'Cancel', noOptions());
         } catch (error) {
             if (isCancelled(error)) return;
-            const path = domainOf(job.Operation) === 'image' ? IMAGE_PATH : FEATURES_PATH;
-            this.#refuse(path, job.Operation, job.Target, error);
+            this.refuse(this.#pathOf(job), job.Operation, job.Target, error);
         }
+    }
+
+    /** Tells that something could not even be asked for. */
+    refuse(path: string, operation: string, target: string, error: unknown): void {
+        const refusal = describeError(error);
+        this.#refusals.set(path, refusal);
+        const refused: RefusedCall = {operation, target, refusal};
+        this.emit('call-refused', refused);
+        this.#queueChanged();
     }
 
     #subscribe(bus: Gio.DBusConnection): void {
@@ -292,6 +271,7 @@ export class SnowClient extends GObject.Object {
             () => this.#onVanished(),
         );
         this.#undo.push(() => bus.unwatch_name(watch));
+        this.#undo.push(watchMachine(bus, this.uid, () => void this.refresh()));
     }
 
     #onVanished(): void {
@@ -318,65 +298,31 @@ export class SnowClient extends GObject.Object {
             this.#isAvailable = name !== 'org.freedesktop.DBus.Error.ServiceUnknown';
             this.#problem = this.#isAvailable ? message : '';
         }
-        if (this.#isAvailable) this.#watchDirectories();
+        if (this.#isAvailable) {
+            this.#diskWatch ??= new DiskWatch(
+                () => void this.refresh(),
+                () => this.emit('snosi-changed'),
+            );
+        }
         this.#queueChanged();
     }
 
-    /** What the service shows is made of these. */
-    #watchDirectories(): void {
-        if (this.#watches.length > 0) return;
-        this.#watches = WATCHED_DIRECTORIES.map(
-            path => new DirectoryWatch(path, () => this.#refreshSoon()),
-        );
-        const snosi = new DirectoryWatch(SNOSI_DIRECTORY, () => {
-            this.emit('snosi-changed');
-            this.#refreshSoon();
-        });
-        this.#watches.push(snosi);
-        // What was staged before counts, too.
-        this.emit('snosi-changed');
-    }
-
-    #refreshSoon(): void {
-        if (this.#watchId) GLib.source_remove(this.#watchId);
-        this.#watchId = GLib.timeout_add(GLib.PRIORITY_LOW, WATCH_DELAY_MS, () => {
-            this.#watchId = 0;
-            void this.refresh();
-            return GLib.SOURCE_REMOVE;
-        });
-    }
-
-    #refuse(path: string, operation: string, target: string, error: unknown): void {
-        const refusal = describeError(error);
-        this.#refusals.set(path, refusal);
-        const refused: RefusedCall = {operation, target, refusal};
-        this.emit('call-refused', refused);
-        this.#queueChanged();
-    }
-
-    async #call(
+    #call(
         path: string,
         interfaceName: string,
         method: string,
         parameters: GLib.Variant | null,
     ): Promise<GLib.Variant> {
-        const bus = this.#bus;
-        if (!bus) throw new Error('Not connected to the system bus');
-        const result = await new Promise<Gio.AsyncResult>(resolve => {
-            bus.call(
-                BUS_NAME,
-                path,
-                interfaceName,
-                method,
-                parameters,
-                null,
-                Gio.DBusCallFlags.ALLOW_INTERACTIVE_AUTHORIZATION,
-                NO_TIMEOUT,
-                this.#cancellable,
-                (_bus, callResult) => resolve(callResult),
-            );
-        });
-        return bus.call_finish(result);
+        if (!this.#bus) return Promise.reject(new Error('Not connected to the system bus'));
+        return callService(this.#bus, path, interfaceName, method, parameters, this.#cancellable);
+    }
+
+    #pathOf(job: Job): string {
+        const paths: Readonly<Record<string, string>> = {
+            image: IMAGE_PATH,
+            intune: intunePath(this.uid),
+        };
+        return paths[domainOf(job.Operation)] ?? FEATURES_PATH;
     }
 
     /** Signals come in bursts: the view is drawn once for all of them. */
@@ -393,27 +339,4 @@ export class SnowClient extends GObject.Object {
 /** Whether a job is on its way that a person may stop. */
 export function canCancel(client: SnowClient, job: Job): boolean {
     return isRunning(job) && job.StartedByUID === client.uid;
-}
-
-/** The parameters of a method that takes nothing but options. */
-export function noOptions(): GLib.Variant {
-    return new GLib.Variant('(a{sv})', [{}]);
-}
-
-async function getSystemBus(cancellable: Gio.Cancellable): Promise<Gio.DBusConnection> {
-    const result = await new Promise<Gio.AsyncResult>(resolve => {
-        Gio.bus_get(Gio.BusType.SYSTEM, cancellable, (_source, busResult) => resolve(busResult));
-    });
-    return Gio.bus_get_finish(result);
-}
-
-function isCancelled(error: unknown): boolean {
-    return isIOError(error, Gio.IOErrorEnum.CANCELLED);
-}
-
-function describeError(error: unknown): Refusal {
-    if (!(error instanceof GLib.Error)) return {name: '', message: String(error)};
-    const name = Gio.DBusError.get_remote_error(error) ?? '';
-    Gio.DBusError.strip_remote_error(error);
-    return {name, message: error.message};
 }

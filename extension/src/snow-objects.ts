@@ -5,6 +5,7 @@ import type {
     FeatureProperties,
     FeaturesProperties,
     ImageProperties,
+    IntuneProperties,
     JobProperties,
     ManagerProperties,
 } from './generated/dbus.js';
@@ -17,6 +18,7 @@ export const MANAGER = 'org.frostyard.Snow1.Manager';
 export const FEATURES = 'org.frostyard.Snow1.Features';
 export const FEATURE = 'org.frostyard.Snow1.Feature';
 export const IMAGE = 'org.frostyard.Snow1.Image';
+export const INTUNE = 'org.frostyard.Snow1.Intune';
 export const JOB = 'org.frostyard.Snow1.Job';
 
 export type Values = Readonly<Record<string, unknown>>;
@@ -79,6 +81,22 @@ const NO_IMAGE: ImageProperties = {
     RestartNeeded: false,
     LastCheck: 0,
     LastOutcome: '',
+    Problem: '',
+};
+
+const NO_INTUNE: IntuneProperties = {
+    State: '',
+    Image: '',
+    Digest: '',
+    Channel: '',
+    NewestDigest: '',
+    LastCheck: 0,
+    Created: 0,
+    StartedAt: 0,
+    Settings: {},
+    Bindings: [],
+    CanRestore: false,
+    Applications: [],
     Problem: '',
 };
 
@@ -160,6 +178,12 @@ export class SnowObjects {
         return image.Driver ? image : null;
     }
 
+    /** Null: the service has no container of this user, and cannot make one. */
+    intune(uid: number): IntuneProperties | null {
+        const values = this.#objects.get(intunePath(uid))?.get(INTUNE);
+        return values ? complete(NO_INTUNE, values) : null;
+    }
+
     /** Of the service; empty: not known. */
     get version(): string {
         return complete(NO_MANAGER, this.#objects.get(ROOT_PATH)?.get(MANAGER) ?? {}).Version;
@@ -179,9 +203,26 @@ export function isRunning(job: Job): boolean {
     return job.State === 'running';
 }
 
-/** The part of the system that a job works on: features, image. */
+/** The part of the system that a job works on. */
+export type Domain = 'features' | 'image' | 'intune';
+
 export function domainOf(operation: string): string {
     return operation.slice(0, operation.indexOf('.'));
+}
+
+/** Programs that run in a container: whoever started them sees to them. */
+const ATTENDED = ['intune.run', 'intune.inspect'];
+
+/** Whether a job is one to tell this user of: not one of the container of another user. */
+export function isOfUser({Operation, Target, StartedByUID}: Job, uid: number): boolean {
+    if (domainOf(Operation) !== 'intune') return true;
+    const [, target] = /^u([0-9]+)$/.exec(Target) ?? [];
+    return !ATTENDED.includes(Operation) && Number(target ?? StartedByUID) === uid;
+}
+
+/** Path of the object of a user's container. */
+export function intunePath(uid: number): string {
+    return `${ROOT_PATH}/Intune/u${uid}`;
 }
 
 /** What the last of the jobs failed with; empty: it did not. */

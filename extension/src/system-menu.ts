@@ -8,11 +8,11 @@ import type {QuickToggleMenu} from 'resource:///org/gnome/shell/ui/quickSettings
 
 import {ActionItem} from './action-item.js';
 import {ChannelList} from './channel-list.js';
-import {Confirmation} from './confirmation.js';
+import {Confirmation, type Question} from './confirmation.js';
 import type {ImageProperties} from './generated/dbus.js';
 import {callImage, switchImage} from './image-calls.js';
 import {type Channel, nameOf, readDeployment} from './image-deployment.js';
-import {type Question, askRollback, askSwitch} from './image-questions.js';
+import {askRollback, askSwitch} from './image-questions.js';
 import {ImageItem} from './image-row.js';
 import {lastCheckText, undoText} from './image-text.js';
 import {type ImageAction, type ImageView, type RowKind, offeredImage} from './image-view.js';

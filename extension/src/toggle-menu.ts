@@ -16,14 +16,23 @@ export class ToggleMenu<Content extends MenuContent> {
     #onOpen: () => void;
     #content: Content | null = null;
 
-    /** `onOpen` is called just before the menu measures itself to open. */
-    constructor(toggle: QuickMenuToggle, createContent: () => Content, onOpen: () => void) {
+    /**
+     * @param onOpen called just before the menu measures itself to open
+     * @param onClick for a toggle where there is one thing to toggle; false: not now
+     */
+    constructor(
+        toggle: QuickMenuToggle,
+        createContent: () => Content,
+        onOpen: () => void,
+        onClick: () => boolean = () => false,
+    ) {
         this.#toggle = toggle;
         this.#createContent = createContent;
         this.#onOpen = onOpen;
 
-        // There is no one thing to toggle.
-        toggle.connect('clicked', () => toggle.menu.open());
+        toggle.connect('clicked', () => {
+            if (!onClick()) toggle.menu.open();
+        });
         const {actor} = toggle.menu;
         actor.connect('notify::visible', () => {
             if (actor.visible) this.#onShown();

@@ -11,6 +11,7 @@ import type {
     FeatureProperties,
     FeaturesProperties,
     ImageProperties,
+    IntuneProperties,
     JobProperties,
 } from '../../helper/src/generated/dbus.ts';
 import {Desktop, type DesktopOptions} from '../lab/desktop.ts';
@@ -20,8 +21,11 @@ import type {Command, Objects} from './stand-in.ts';
 export const UUID = 'snow-control@frostyard.org';
 const ROOT = '/org/frostyard/Snow1';
 export const IMAGE_PATH = `${ROOT}/Image`;
+/** Of the user who is logged in. */
+export const INTUNE_PATH = `${ROOT}/Intune/u1001`;
 const FEATURE = 'org.frostyard.Snow1.Feature';
 const IMAGE = 'org.frostyard.Snow1.Image';
+const INTUNE = 'org.frostyard.Snow1.Intune';
 const JOB = 'org.frostyard.Snow1.Job';
 
 const policy = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
@@ -49,6 +53,9 @@ export const switchOf = (name: string) => ({type: 'Switch', inside: row(name)});
 export const systemToggle = {type: 'SnowControlSystemToggle'};
 export const systemMenuButton = {styleClass: 'quick-toggle-menu-button', inside: systemToggle};
 export const systemMenu = {type: 'SnowControlSystemMenu'};
+export const intuneToggle = {type: 'SnowControlIntuneToggle'};
+export const intuneMenuButton = {styleClass: 'quick-toggle-menu-button', inside: intuneToggle};
+export const intuneMenu = {type: 'SnowControlIntuneMenu'};
 export const confirmation = {type: 'SnowControlConfirmation'};
 
 /** A feature that is off and not on disk. */
@@ -109,6 +116,15 @@ export function imageJob(operation: string, values: Partial<JobProperties> = {})
     });
 }
 
+/** A job of the same user, on the container. */
+export function intuneJob(verb: string, values: Partial<JobProperties> = {}): JobProperties {
+    return job('u1001', {
+        Operation: `intune.${verb}`,
+        Step: 'Downloading ubuntu-intune',
+        ...values,
+    });
+}
+
 export function featurePath(name: string): string {
     const escaped = name.replace(
         /^[0-9]|[^A-Za-z0-9]/g,
@@ -128,6 +144,8 @@ export interface World {
     readonly summary?: Partial<FeaturesProperties>;
     /** Null: the service has no such object. */
     readonly image?: ImageProperties | null;
+    /** Of the user who is logged in; null: the service has no such object. */
+    readonly intune?: IntuneProperties | null;
 }
 
 /** A call that the stand-in got. */
@@ -165,7 +183,13 @@ export class ExtensionDesktop implements AsyncDisposable {
     }
 
     /** Shows these objects and no others, and waits until the extension has taken them. */
-    async show({features, jobs = {}, summary = {}, image = null}: World): Promise<void> {
+    async show({
+        features,
+        jobs = {},
+        summary = {},
+        image = null,
+        intune = null,
+    }: World): Promise<void> {
         const objects: Objects = {
             [ROOT]: {
                 'org.frostyard.Snow1.Manager': {
@@ -184,6 +208,7 @@ export class ExtensionDesktop implements AsyncDisposable {
             },
         };
         if (image) objects[IMAGE_PATH] = {[IMAGE]: {...image}};
+        if (intune) objects[INTUNE_PATH] = {[INTUNE]: {...intune}};
         for (const values of features) objects[featurePath(values.Name)] = {[FEATURE]: {...values}};
         for (const [number, values] of Object.entries(jobs))
             objects[jobPath(Number(number))] = {[JOB]: {...values}};
@@ -198,6 +223,18 @@ export class ExtensionDesktop implements AsyncDisposable {
 
     async changeImage(values: Partial<ImageProperties>): Promise<void> {
         await this.tell({do: 'change', path: IMAGE_PATH, interface: IMAGE, values});
+        await this.settle();
+    }
+
+    /** `isSilent`: without a signal of the service. */
+    async changeIntune(values: Partial<IntuneProperties>, isSilent = false): Promise<void> {
+        await this.tell({
+            do: 'change',
+            path: INTUNE_PATH,
+            interface: INTUNE,
+            values: {...values},
+            isSilent,
+        });
         await this.settle();
     }
 
@@ -257,10 +294,18 @@ export class ExtensionDesktop implements AsyncDisposable {
         await this.settle();
     }
 
+    async openIntuneMenu(): Promise<void> {
+        await this.desktop.openQuickSettings();
+        await this.desktop.click(intuneMenuButton);
+        await this.desktop.find(intuneMenu);
+        await this.settle();
+    }
+
     async closeMenu(): Promise<void> {
         await this.desktop.eval('Main.panel.closeQuickSettings()');
         await this.desktop.waitGone(menu);
         await this.desktop.waitGone(systemMenu);
+        await this.desktop.waitGone(intuneMenu);
     }
 
     /** Number of the job that was started last. */

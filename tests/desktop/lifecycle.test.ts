@@ -2,12 +2,16 @@
 import {afterAll, afterEach, beforeAll, describe, expect, test} from 'vitest';
 
 import type {Desktop} from '../lab/desktop.ts';
+import {outdated} from './containers.ts';
 import {
     ExtensionDesktop,
     UUID,
     activeFeature,
     feature,
     imageJob,
+    intuneJob,
+    intuneMenu,
+    intuneToggle,
     job,
     menu,
     row,
@@ -110,7 +114,7 @@ async function countObjects(): Promise<{own: number; all: number; memory: number
 describe('enable() and disable()', () => {
     test('leave nothing behind in hundreds of rounds, and take no time', async () => {
         await extension.guest.check(STAGED);
-        await extension.show({features, image: staged});
+        await extension.show({features, image: staged, intune: outdated});
         const first = await cycle(WARM_UP_CYCLES);
         const before = await countObjects();
         const windows = [];
@@ -138,16 +142,19 @@ describe('enable() and disable()', () => {
     });
 
     test('leave nothing behind with the menu open, a job and a notification', async () => {
-        const jobs = {1: job('feature-1'), 2: imageJob('update')};
-        await extension.show({features, image: staged, jobs});
-        for (let round = 0; round < 4; round++) {
-            if (round % 2 === 0) await extension.openMenu();
-            else await extension.openSystemMenu();
+        const jobs = {1: job('feature-1'), 2: imageJob('update'), 3: intuneJob('start')};
+        await extension.show({features, image: staged, intune: outdated, jobs});
+        for (let round = 0; round < 6; round++) {
+            if (round % 3 === 0) await extension.openMenu();
+            else if (round % 3 === 1) await extension.openSystemMenu();
+            else await extension.openIntuneMenu();
             await desktop.eval('state.disable()');
             await desktop.waitGone(toggle);
             await desktop.waitGone(systemToggle);
+            await desktop.waitGone(intuneToggle);
             expect(await desktop.isShown(menu)).toBe(false);
             expect(await desktop.isShown(systemMenu)).toBe(false);
+            expect(await desktop.isShown(intuneMenu)).toBe(false);
             await desktop.eval('state.enable()');
             await extension.settle();
             await desktop.eval('Main.panel.closeQuickSettings()');

@@ -8,6 +8,7 @@ import {
     FeatureInterface,
     FeaturesInterface,
     ImageInterface,
+    IntuneInterface,
     JobInterface,
     ManagerInterface,
 } from '../../helper/src/generated/dbus.ts';
@@ -22,6 +23,8 @@ export type Command =
           readonly path: string;
           readonly interface: string;
           readonly values: Record<string, unknown>;
+          /** Without a signal, as it changes while the service does not run. */
+          readonly isSilent?: boolean;
       }
     | {
           readonly do: 'finish';
@@ -46,6 +49,7 @@ const tables = [
     FeatureInterface,
     FeaturesInterface,
     ImageInterface,
+    IntuneInterface,
     JobInterface,
     ManagerInterface,
 ];
@@ -88,7 +92,7 @@ function obey(command: Command): unknown {
             show(command.objects);
             return null;
         case 'change':
-            change(command.path, command.interface, command.values);
+            change(command.path, command.interface, command.values, command.isSilent);
             return null;
         case 'finish':
             finish(command.path, command.state, command.error, command.results);
@@ -124,10 +128,16 @@ function show(next: Objects): void {
     }
 }
 
-function change(path: string, interfaceName: string, values: Record<string, unknown>): void {
+function change(
+    path: string,
+    interfaceName: string,
+    values: Record<string, unknown>,
+    isSilent = false,
+): void {
     Object.assign((objects[path] ??= {}), {
         [interfaceName]: {...objects[path]?.[interfaceName], ...values},
     });
+    if (isSilent) return;
     bus.send(
         signal(path, 'org.freedesktop.DBus.Properties', 'PropertiesChanged', 'sa{sv}as', [
             interfaceName,
@@ -165,6 +175,8 @@ function describeJob({path, interface: name, member, body}: Message) {
             Target: typeof body[0] === 'string' ? body[0] : '',
         };
     }
+    if (name === IntuneInterface.name)
+        return {Operation: `intune.${member.toLowerCase()}`, Target: `u${UID}`};
     const operation = {
         UpdateAll: 'features.update',
         SetAutomatic: 'features.automatic',
