@@ -10,6 +10,7 @@ import {execa} from 'execa';
 
 import {builtExtensions} from './extensions.ts';
 import {installedSystem} from './installation.ts';
+import {intuneRegistry} from './intune/image.ts';
 import {tree} from './trees.ts';
 
 interface Totals {
@@ -102,8 +103,8 @@ function count(name: string, report: Report, exitCode: number | undefined): Tota
 
 async function prepareGuests(): Promise<Totals> {
     try {
-        await tree('desktop');
-        await Promise.all([tree('peer'), builtExtensions()]);
+        await Promise.all([tree('desktop'), tree('workstation')]);
+        await Promise.all([tree('peer'), builtExtensions(), intuneRegistry()]);
         // One installation for all the processes that boot guests.
         process.env['SNOW_LAB_INSTALL'] = await installedSystem();
         return {passed: 1, failed: 0};
