@@ -229,17 +229,24 @@ async function describeOffer({host, signal}: Work, version: string): Promise<Off
 }
 
 /** Sizes of what is to be fetched, as far as its server tells. */
-function measure({host, signal}: Work, {urls}: OfferedVersion): Promise<readonly Part[]> {
-    const limit = {signal: AbortSignal.any([signal, AbortSignal.timeout(SIZE_TIMEOUT)])};
-    return Promise.all(
-        urls.map(async url => {
-            // Without it there is no bar; the download itself says what is wrong.
-            const size = /^https?:/.test(url)
-                ? await host.http.size(url, limit).catch(() => null)
-                : null;
-            return {url, size};
-        }),
-    );
+async function measure({host, signal}: Work, {urls}: OfferedVersion): Promise<readonly Part[]> {
+    // Node 20 collects an AbortSignal.timeout() that nothing but AbortSignal.any() knows.
+    const limit = new AbortController();
+    const timer = setTimeout(() => limit.abort(), SIZE_TIMEOUT);
+    const either = {signal: AbortSignal.any([signal, limit.signal])};
+    try {
+        return await Promise.all(
+            urls.map(async url => {
+                // Without it there is no bar; the download itself says what is wrong.
+                const size = /^https?:/.test(url)
+                    ? await host.http.size(url, either).catch(() => null)
+                    : null;
+                return {url, size};
+            }),
+        );
+    } finally {
+        clearTimeout(timer);
+    }
 }
 
 async function follow(

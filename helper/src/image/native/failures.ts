@@ -46,6 +46,12 @@ const causes: readonly Cause[] = [
         'VerificationFailed',
         'What was downloaded is damaged, or not what the update server signed',
     ],
+    // All that 257 says of what cannot be unpacked.
+    [
+        /Failed to retrieve image file/,
+        'VerificationFailed',
+        'What was downloaded is damaged, or could not be written',
+    ],
     [/partially installed/, 'WrongState', 'An interrupted update is in the way; try again'],
     [/No transfer definitions found/, 'NotSupported', 'There are no definitions in sysupdate.d'],
     [/No space|ENOSPC/, 'NoSpace', 'The disk is full'],

@@ -45,6 +45,11 @@ test.for([
         'VerificationFailed',
         'damaged',
     ],
+    [
+        'Failed to retrieve image file.\nExiting.\n(sd-pull-raw) failed with exit status 1: Input/output error',
+        'VerificationFailed',
+        'damaged',
+    ],
     ['No transfer definitions found.', 'NotSupported', 'sysupdate.d'],
 ] as const)('%s', ([stderr, code, text]) => {
     expect(failure(stderr)).toMatchObject({
