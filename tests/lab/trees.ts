@@ -63,6 +63,17 @@ const desktop = [
     'man-db',
 ];
 
+/** What makes the disks and the images of a native A/B system. */
+const nativePackages = [
+    'gpg',
+    'fdisk',
+    'mount',
+    'systemd-boot-efi',
+    'systemd-boot-tools',
+    'systemd-ukify',
+    'dosfstools',
+];
+
 const makeUsers = `
 ${Object.entries(USERS)
     .map(
@@ -91,10 +102,17 @@ const recipes = {
         packages: desktop,
         script: makeUsers,
     },
-    /** The desktop with what makes containers of images, and a registry that has them. */
+    /**
+     * The desktop with what makes containers of images, and a registry that has them; and with what
+     * makes disks and unified kernel images, as `native` has it.
+     */
     workstation: {
         suite: 'trixie',
-        packages: [...desktop, 'skopeo', 'umoci', 'podman', 'crun', 'docker-registry'],
+        packages: [
+            ...desktop,
+            ...['skopeo', 'umoci', 'podman', 'crun', 'docker-registry'],
+            ...nativePackages,
+        ],
         script: makeUsers,
     },
     /** systemd 262, whose systemd-sysupdate is the peer. */
@@ -102,16 +120,7 @@ const recipes = {
     /** Native A/B: systemd 262 with what makes disks and unified kernel images. */
     native: {
         suite: 'forky',
-        packages: [
-            ...system,
-            'gpg',
-            'fdisk',
-            'mount',
-            'systemd-boot-efi',
-            'systemd-boot-tools',
-            'systemd-ukify',
-            'dosfstools',
-        ],
+        packages: [...system, ...nativePackages],
         script: makeUsers,
     },
     /** A system whose image comes from a registry, which runs there, too. */
