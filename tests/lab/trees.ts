@@ -110,7 +110,7 @@ const recipes = {
         suite: 'trixie',
         packages: [
             ...desktop,
-            ...['skopeo', 'umoci', 'podman', 'crun', 'docker-registry'],
+            ...['skopeo', 'umoci', 'podman', 'crun', 'docker-registry', 'gnome-console'],
             ...nativePackages,
         ],
         script: makeUsers,
