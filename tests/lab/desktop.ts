@@ -22,6 +22,17 @@ export interface DesktopOptions {
     readonly animations?: boolean;
 }
 
+/** A window of a program, in pixels of the screen. */
+export interface ShellWindow {
+    readonly title: string;
+    /** The application's id under Wayland. */
+    readonly application: string;
+    readonly x: number;
+    readonly y: number;
+    readonly width: number;
+    readonly height: number;
+}
+
 const unit = 'lab-shell.service';
 
 /** gnome-shell on a virtual monitor in a guest, seen and used as a person does. */
@@ -125,6 +136,38 @@ export class Desktop implements AsyncDisposable {
 
     async isShown(query: Query): Promise<boolean> {
         return (await this.findAll(query)).length > (query.nth ?? 0);
+    }
+
+    /** Windows of programs that are shown, the topmost one last. */
+    windows(): Promise<readonly ShellWindow[]> {
+        return this
+            .eval(`global.get_window_actors().filter(actor => actor.mapped).map(({meta_window}) => {
+            const {x, y, width, height} = meta_window.get_frame_rect();
+            return {title: meta_window.title, application: meta_window.get_wm_class(), x, y, width, height};
+        })`);
+    }
+
+    /** The window of a program, waited for. */
+    async findWindow(title: string, {timeout = 20_000} = {}): Promise<ShellWindow> {
+        const found = await this.#poll(timeout, async () =>
+            (await this.windows()).find(window => window.title === title),
+        );
+        if (found) return found;
+        const titles = (await this.windows()).map(window => window.title);
+        throw new Error(`no window "${title}", only: ${titles.join(', ')}`);
+    }
+
+    /** What the screen shows at a point, as #rrggbb. */
+    async pixel(x: number, y: number): Promise<string> {
+        return this.eval(`(async () => {
+            const {Gio, Shell} = imports.gi;
+            const screenshot = new Shell.Screenshot();
+            const colour = await new Promise((resolve, reject) => screenshot.pick_color(${x}, ${y}, (_, result) => {
+                try { resolve(screenshot.pick_color_finish(result)); } catch (error) { reject(error); }
+            }));
+            const {red, green, blue} = Array.isArray(colour) ? colour.at(-1) : colour;
+            return '#' + [red, green, blue].map(part => part.toString(16).padStart(2, '0')).join('');
+        })()`);
     }
 
     /** Waits until nothing on the screen fits. */
