@@ -32,6 +32,9 @@ const tsTypes = {
     'aa{sv}': 'readonly Readonly<Record<string, unknown>>[]',
 };
 
+/** Of helper/src/main. */
+const PROGRAMS = ['snowd', 'snowctl', 'snow-image-job', 'snow-intune-job', 'snow-next-boot'];
+
 await generateInterfaces();
 if (flags.has('--extension')) {
     await buildExtension();
@@ -159,7 +162,7 @@ async function buildPrograms() {
     // The project's own package.json would make ES modules of them.
     await mkdir('dist', {recursive: true});
     await writeFile('dist/package.json', '{"type": "commonjs"}\n');
-    for (const name of ['snowd', 'snowctl', 'snow-image-job', 'snow-next-boot']) {
+    for (const name of PROGRAMS) {
         await build({
             entryPoints: [`helper/src/main/${name}.ts`],
             outfile: `dist/${name}`,

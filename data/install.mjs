@@ -13,6 +13,7 @@ const files = [
     ['dist/snowctl', 'bin/snowctl'],
     ['dist/snowd', 'lib/snow-control/snowd'],
     ['dist/snow-image-job', 'lib/snow-control/snow-image-job'],
+    ['dist/snow-intune-job', 'lib/snow-control/snow-intune-job'],
     ['dist/snow-next-boot', 'lib/snow-control/snow-next-boot'],
     ['dist/man/snowctl.1', 'share/man/man1/snowctl.1'],
     ['dist/completions/snowctl.bash', 'share/bash-completion/completions/snowctl'],
@@ -70,6 +71,7 @@ const files = [
     ['data/channels.d/snowfield.conf', 'lib/snow-control/channels.d/snowfield.conf'],
     ['data/channels.d/snowfieldloaded.conf', 'lib/snow-control/channels.d/snowfieldloaded.conf'],
     ['data/channels.d/snowloaded.conf', 'lib/snow-control/channels.d/snowloaded.conf'],
+    ['data/intune.conf', 'share/doc/snow-control/intune.conf'],
     ['COPYING', 'share/doc/snow-control/copyright'],
 ];
 /** What a unit is started with, whatever the administrator enabled: target of the link, link below the prefix. */

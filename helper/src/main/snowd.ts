@@ -5,6 +5,7 @@ import {serve} from '../bus/service.ts';
 import {logError} from '../bus/journal.ts';
 import type {Domain} from '../host/domain.ts';
 import {localHost} from '../host/local-host.ts';
+import {refuseStranger} from '../intune/object-path.ts';
 
 /** Put in by the bundler from package.json. */
 declare const __VERSION__: string;
@@ -36,7 +37,7 @@ async function main(): Promise<number> {
     const host = localHost();
     return serve({
         version: __VERSION__,
-        domains: [features(), image()],
+        domains: [features(), image(), intune()],
         imageDriver,
         idleTimeout: idleSeconds * 1000,
         machineId: async () => (await host.files.readText('/etc/machine-id'))?.trim() ?? '',
@@ -73,6 +74,28 @@ async function main(): Promise<number> {
                 const {JOB_STATE} = await import('../image/job-state.ts');
                 // Most machines have had no job since they were booted.
                 if ((await host.files.status(JOB_STATE)) === null) return [];
+                return (await domain()).running?.() ?? [];
+            },
+        };
+    }
+
+    function intune(): Domain {
+        const domain = lazily(async () => {
+            const [{intuneDomain}, {servicePorts}] = await Promise.all([
+                import('../intune/object.ts'),
+                import('../intune/parts.ts'),
+            ]);
+            return intuneDomain(host, servicePorts);
+        });
+        return {
+            name: 'intune',
+            snapshot: async () => (await domain()).snapshot(),
+            prepare: async (...call) => (await domain()).prepare(...call),
+            refuseStranger,
+            async running() {
+                const names = await host.files.list('/run/snow-control');
+                // Hardly any machine is making a container.
+                if (!names.some(name => name.startsWith('intune-job-'))) return [];
                 return (await domain()).running?.() ?? [];
             },
         };

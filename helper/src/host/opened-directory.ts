@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Directories below what a user controls: opened name by name from the root directory, without
+// following a link, and used by their descriptor from then on, so that nothing can be put in their place.
+
+import {constants} from 'node:fs';
+import {type FileHandle, lstat, open} from 'node:fs/promises';
+
+import {execa} from 'execa';
+
+import {asSnowError, hasErrno} from './errno.ts';
+import {SnowError} from './error.ts';
+
+const O_PATH = 0o10000000;
+const DIRECTORY = constants.O_DIRECTORY | constants.O_NOFOLLOW | O_PATH;
+const NAME = /^[^/\0]{1,255}$/;
+const REMOVAL_TIMEOUT = 30 * 60_000;
+
+export class OpenedDirectory implements AsyncDisposable {
+    /** As it was asked for, for messages. */
+    readonly path: string;
+    readonly #handle: FileHandle;
+
+    private constructor(path: string, handle: FileHandle) {
+        this.path = path;
+        this.#handle = handle;
+    }
+
+    /** Null: it is not there. Throws SnowError WrongState where a link, or no directory, is on the way. */
+    static async open(path: string): Promise<OpenedDirectory | null> {
+        const names = path.split('/').filter(name => name !== '');
+        let at = new OpenedDirectory('/', await open('/', DIRECTORY));
+        for (const name of names) {
+            const next: OpenedDirectory | null = await at.enter(name).finally(() => at.close());
+            if (!next) return null;
+            at = next;
+        }
+        return at;
+    }
+
+    /** For other programs of root, as long as this is open. */
+    get descriptorPath(): string {
+        return `/proc/${process.pid}/fd/${this.#handle.fd}`;
+    }
+
+    async enter(name: string): Promise<OpenedDirectory | null> {
+        const path = `${this.path === '/' ? '' : this.path}/${name}`;
+        try {
+            return new OpenedDirectory(path, await open(this.#entry(name), DIRECTORY));
+        } catch (error) {
+            if (hasErrno(error, 'ENOENT')) return null;
+            if (hasErrno(error, 'ENOTDIR', 'ELOOP'))
+                throw new SnowError(
+                    'WrongState',
+                    `${path} is no directory of its own; put a real directory in its place`,
+                    {cause: error},
+                );
+            throw asSnowError(error, `Cannot open ${path}`);
+        }
+    }
+
+    async owner(): Promise<number> {
+        return (await this.#handle.stat()).uid;
+    }
+
+    async mode(): Promise<number> {
+        return (await this.#handle.stat()).mode & 0o7777;
+    }
+
+    /** Opens a file in it, without following a link. */
+    async openFile(name: string, flags: number): Promise<FileHandle | null> {
+        try {
+            return await open(this.#entry(name), flags | constants.O_NOFOLLOW);
+        } catch (error) {
+            if (hasErrno(error, 'ENOENT')) return null;
+            throw asSnowError(error, `Cannot open ${this.path}/${name}`);
+        }
+    }
+
+    /** Null: it is not there. Throws SnowError WrongState where it is no regular file, or too large. */
+    async readText(name: string, maxBytes: number): Promise<string | null> {
+        const file = await this.openFile(name, constants.O_RDONLY | constants.O_NONBLOCK);
+        if (!file) return null;
+        try {
+            const status = await file.stat();
+            if (!status.isFile() || status.size > maxBytes)
+                throw new SnowError('WrongState', `${this.path}/${name} is no such file`);
+            return await file.readFile('utf8');
+        } finally {
+            await file.close();
+        }
+    }
+
+    /**
+     * Removes one entry and whatever is below it, following no link and leaving other file systems
+     * alone.
+     *
+     * @param as the user whose rights are used; null: root's
+     */
+    async removeTree(name: string, as: {readonly uid: number; readonly gid: number} | null) {
+        if (!(await exists(this.#entry(name)))) return;
+        const rm = ['rm', '-rf', '--one-file-system', '--', `./${name}`] as const;
+        const command = as
+            ? ['setpriv', `--reuid=${as.uid}`, `--regid=${as.gid}`, '--clear-groups', ...rm]
+            : rm;
+        const [program = '', ...args] = command;
+        const {exitCode, stderr} = await execa(program, args, {
+            cwd: this.descriptorPath,
+            reject: false,
+            stdin: 'ignore',
+            timeout: REMOVAL_TIMEOUT,
+            env: {LC_ALL: 'C'},
+        });
+        if (exitCode !== 0)
+            throw new SnowError('Failed', `Cannot remove ${this.path}/${name}: ${stderr}`);
+    }
+
+    async close(): Promise<void> {
+        await this.#handle.close();
+    }
+
+    async [Symbol.asyncDispose](): Promise<void> {
+        await this.close();
+    }
+
+    #entry(name: string): string {
+        if (!NAME.test(name) || name === '.' || name === '..')
+            throw new SnowError('InvalidArgs', `${JSON.stringify(name)} is no name of a file`);
+        return `/proc/self/fd/${this.#handle.fd}/${name}`;
+    }
+}
+
+async function exists(path: string): Promise<boolean> {
+    return lstat(path).then(
+        () => true,
+        (error: unknown) => {
+            if (hasErrno(error, 'ENOENT')) return false;
+            throw error;
+        },
+    );
+}
