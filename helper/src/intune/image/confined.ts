@@ -97,6 +97,8 @@ async function unitOptions(
     const credentials = withCredentials ? await findAuthFile(host) : null;
     const variables = {
         LC_ALL: 'C.UTF-8',
+        // Where a user has credentials, who has none; what is there instead belongs to root.
+        XDG_RUNTIME_DIR: '/nonexistent',
         ...(credentials ? {REGISTRY_AUTH_FILE: `/run/credentials/${unit}.service/registries`} : {}),
         ...environment,
     };

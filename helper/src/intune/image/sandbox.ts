@@ -32,6 +32,7 @@ const common: readonly string[] = [
     'MemoryDenyWriteExecute=yes',
     'RestrictRealtime=yes',
     'SystemCallArchitectures=native',
+    'SystemCallErrorNumber=EPERM',
     'KeyringMode=private',
     'UMask=0022',
     'LimitCORE=0',
