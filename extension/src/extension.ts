@@ -4,13 +4,14 @@ import GLib from 'gi://GLib';
 
 import {Extension} from 'resource:///org/gnome/shell/extensions/extension.js';
 import * as Main from 'resource:///org/gnome/shell/ui/main.js';
-import type {SystemIndicator} from 'resource:///org/gnome/shell/ui/quickSettings.js';
+import type {QuickMenuToggle} from 'resource:///org/gnome/shell/ui/quickSettings.js';
 
 import {FeaturesToggle} from './features-toggle.js';
 import {IntuneToggle} from './intune-toggle.js';
 import {JobIndicator} from './job-indicator.js';
 import {Notifications} from './notifications.js';
 import {SnowClient} from './snow-client.js';
+import type {Domain} from './snow-objects.js';
 import {SystemToggle} from './system-toggle.js';
 
 export default class SnowControlExtension extends Extension {
@@ -43,27 +44,48 @@ export default class SnowControlExtension extends Extension {
         const system = new SystemToggle(client, settings, openPreferences);
         this.#undo.push(() => system.destroy());
 
-        const intune = new IntuneToggle(client, settings, openPreferences);
-        this.#undo.push(() => intune.destroy());
-
-        const indicator = new JobIndicator(client, [system, features, intune]);
-        this.#undo.push(() => indicator.destroy());
-        // Its type in @girs asks for a panel button, its code for an indicator.
-        const quickSettings = Main.panel.statusArea.quickSettings as unknown as {
-            addExternalIndicator(indicator: SystemIndicator): void;
-        };
-        quickSettings.addExternalIndicator(indicator);
+        this.#addToQuickSettings(
+            new JobIndicator(client, [
+                ['image', system],
+                ['features', features],
+            ]),
+        );
         // At a login the shell takes them in the reverse order.
         system.get_parent()?.set_child_above_sibling(features, system);
-        system.get_parent()?.set_child_above_sibling(intune, features);
 
-        const toggles = {features, image: system, intune};
+        const toggles = new Map<Domain, QuickMenuToggle>([
+            ['features', features],
+            ['image', system],
+        ]);
+        // Only who can have a container pays for its toggle.
+        let changedId = client.connect('changed', () => {
+            if (!client.intune) return;
+            client.disconnect(changedId);
+            changedId = 0;
+            const intune = new IntuneToggle(client, settings, openPreferences);
+            this.#undo.push(() => intune.destroy());
+            this.#addToQuickSettings(new JobIndicator(client, [['intune', intune]]));
+            toggles.set('intune', intune);
+        });
+        this.#undo.push(() => {
+            if (changedId) client.disconnect(changedId);
+        });
+
         const notifications = new Notifications(
             client,
             settings,
-            domain => toggles[domain].menu.isOpen,
+            domain => toggles.get(domain)?.menu.isOpen ?? false,
         );
         this.#undo.push(() => notifications.destroy());
+    }
+
+    #addToQuickSettings(indicator: JobIndicator): void {
+        this.#undo.push(() => indicator.destroy());
+        // Its type in @girs asks for a panel button, its code for an indicator.
+        const quickSettings = Main.panel.statusArea.quickSettings as unknown as {
+            addExternalIndicator(indicator: JobIndicator): void;
+        };
+        quickSettings.addExternalIndicator(indicator);
     }
 
     override disable(): void {

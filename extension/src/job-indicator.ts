@@ -10,7 +10,7 @@ import {
 import {ICON_NAME as FEATURES_ICON_NAME} from './features-toggle.js';
 import {ICON_NAME as INTUNE_ICON_NAME} from './intune-text.js';
 import type {SnowClient} from './snow-client.js';
-import {isRunning} from './snow-objects.js';
+import {type Domain, isRunning} from './snow-objects.js';
 import {ICON_NAME as SYSTEM_ICON_NAME} from './system-toggle.js';
 import {gettext as _} from './text.js';
 
@@ -19,26 +19,15 @@ export class JobIndicator extends SystemIndicator {
         GObject.registerClass({GTypeName: 'SnowControlJobIndicator'}, this);
     }
 
-    constructor(client: SnowClient, toggles: readonly QuickSettingsItem[]) {
+    constructor(
+        client: SnowClient,
+        toggles: readonly (readonly [domain: Domain, toggle: QuickSettingsItem])[],
+    ) {
         super();
-        this.quickSettingsItems.push(...toggles);
-        const signs = [
-            {
-                domain: 'features' as const,
-                iconName: FEATURES_ICON_NAME,
-                accessibleName: _('Extensions are being changed'),
-            },
-            {
-                domain: 'image' as const,
-                iconName: SYSTEM_ICON_NAME,
-                accessibleName: _('The system is being changed'),
-            },
-            {
-                domain: 'intune' as const,
-                iconName: INTUNE_ICON_NAME,
-                accessibleName: _('The Intune container is being changed'),
-            },
-        ].map(({domain, ...looks}) => ({domain, icon: Object.assign(this._addIndicator(), looks)}));
+        const signs = toggles.map(([domain, toggle]) => {
+            this.quickSettingsItems.push(toggle);
+            return {domain, icon: Object.assign(this._addIndicator(), looksOf(domain))};
+        });
         const sync = () => {
             for (const {domain, icon} of signs)
                 icon.visible = client.jobsOf(domain).some(isRunning);
@@ -47,4 +36,22 @@ export class JobIndicator extends SystemIndicator {
         this.connect('destroy', () => client.disconnect(changedId));
         sync();
     }
+}
+
+function looksOf(domain: Domain): {iconName: string; accessibleName: string} {
+    const looks = {
+        features: {
+            iconName: FEATURES_ICON_NAME,
+            accessibleName: _('Extensions are being changed'),
+        },
+        image: {
+            iconName: SYSTEM_ICON_NAME,
+            accessibleName: _('The system is being changed'),
+        },
+        intune: {
+            iconName: INTUNE_ICON_NAME,
+            accessibleName: _('The Intune container is being changed'),
+        },
+    };
+    return looks[domain];
 }
