@@ -34,7 +34,9 @@ export async function openBelowHome(
     path: string,
 ): Promise<OpenedDirectory | null> {
     const above = await host.files.resolve(dirname(home));
-    return above === null ? null : OpenedDirectory.open(`${above}/${basename(home)}/${path}`);
+    return above === null
+        ? null
+        : OpenedDirectory.open(`${host.root}${above}/${basename(home)}/${path}`);
 }
 
 /**
