@@ -40,6 +40,10 @@ export class JobProgress implements Progress {
         });
     }
 
+    fraction(done: number): void {
+        if (done >= 0 && done <= 1) this.#change({Progress: Math.max(this.#now.Progress, done)});
+    }
+
     /** Nothing is reported after this; what was held back is returned. */
     end(): Partial<ProgressProperties> {
         this.#isEnded = true;

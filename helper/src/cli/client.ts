@@ -301,10 +301,12 @@ class FollowedJob {
 
     #tell(changed: Readonly<Record<string, unknown>>): void {
         this.#latest = {...this.#latest, ...changed};
-        const {Step, BytesDone, BytesTotal} = this.#latest;
+        const {Step, Progress: share, BytesDone, BytesTotal} = this.#latest;
         if ('Step' in changed && typeof Step === 'string') this.#progress?.step(Step);
         if (('BytesDone' in changed || 'BytesTotal' in changed) && typeof BytesDone === 'number')
             this.#progress?.bytes(BytesDone, typeof BytesTotal === 'number' ? BytesTotal : 0);
+        else if ('Progress' in changed && typeof share === 'number')
+            this.#progress?.fraction?.(share);
     }
 
     #finish([state, error, results]: readonly unknown[]): void {

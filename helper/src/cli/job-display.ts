@@ -11,6 +11,7 @@ const started: Omit<ProgressState, 'target'> = {
     step: '',
     done: 0,
     total: 0,
+    share: null,
     speed: null,
     secondsLeft: null,
 };
@@ -57,6 +58,13 @@ export class JobDisplay implements Progress {
         this.#shownAt = now;
         const {target} = this.#state;
         this.#output.event({type: 'progress', target, bytesDone: done, bytesTotal: total});
+        this.#draw();
+    }
+
+    fraction(done: number): void {
+        this.#state = {...this.#state, share: done};
+        const {target} = this.#state;
+        this.#output.event({type: 'progress', target, fraction: done});
         this.#draw();
     }
 

@@ -9,6 +9,8 @@ export interface ProgressState {
     readonly done: number;
     /** 0 while it is not known. */
     readonly total: number;
+    /** How much is done, 0 to 1, where bytes do not say it; null: nothing does. */
+    readonly share: number | null;
     /** Bytes per second. */
     readonly speed: number | null;
     readonly secondsLeft: number | null;
@@ -25,14 +27,15 @@ const GAP = '  ';
 export function progressLine(state: ProgressState, columns: number): string {
     const label = stepText(state);
     const {done, total, speed, secondsLeft} = state;
-    if (total <= 0 || done >= total) {
+    const known = total > 0 && done < total ? done / total : total <= 0 ? state.share : null;
+    if (known === null) {
         const count = total <= 0 && done > 0 ? `${GAP}${byteText(done)}` : '';
         return fitted(`${label}${count}`, columns);
     }
-    const share = Math.min(1, Math.max(0, done / total));
+    const share = Math.min(1, Math.max(0, known));
     const percent = `${Math.floor(share * 100)}%`.padStart(4);
     const details = [
-        byteProgressText(done, total),
+        total <= 0 ? '' : byteProgressText(done, total),
         speed === null ? '' : `${byteText(speed)}/s`,
         secondsLeft === null ? '' : durationText(secondsLeft),
     ].filter(Boolean);

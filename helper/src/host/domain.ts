@@ -7,6 +7,8 @@ export interface Progress {
     step(text: string): void;
     /** Bytes of the whole operation; total 0 while unknown. */
     bytes(done: number, total: number): void;
+    /** How much of the whole operation is done, 0 to 1, where that is known and its bytes are not. */
+    fraction?(done: number): void;
 }
 
 /** Plain values by key, with their D-Bus signature where JavaScript cannot tell it. */

@@ -39,6 +39,13 @@ describe('the progress of a job', () => {
         ]);
     });
 
+    it('has a fraction where bytes are not known', () => {
+        progress.fraction(0.25);
+        for (const done of [0.5, 0.3, 2, -1, NaN]) progress.fraction(done);
+        vi.advanceTimersByTime(100);
+        expect(reports).toEqual([{Progress: 0.25}, {Progress: 0.5}]);
+    });
+
     it('never goes backwards, nor beyond the end', () => {
         for (const [done, total] of [
             [50, 100],

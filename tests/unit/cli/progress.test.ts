@@ -67,6 +67,7 @@ describe('line', () => {
         step: 'Downloading docker 5.4.2',
         done: 43.1e6,
         total: 95e6,
+        share: null,
         speed: 12.3e6,
         secondsLeft: 4.2,
     };
@@ -75,6 +76,14 @@ describe('line', () => {
         expect(progressLine(state, 100)).toBe(
             'Downloading docker 5.4.2  [#############-----------------]   45%  43.1 of 95.0 MB  12.3 MB/s  0:04',
         );
+    });
+
+    it('has a bar where it is known how much is done, without bytes', () => {
+        const known = {...state, done: 0, total: 0, share: 0.5, speed: null, secondsLeft: null};
+        expect(progressLine(known, 60)).toBe(
+            'Downloading docker 5.4.2  [#############-------------]   50%',
+        );
+        expect(progressLine({...known, share: null}, 60)).toBe('Downloading docker 5.4.2');
     });
 
     it.each([120, 100, 80, 60, 40, 30, 20, 10, 4, 1, 0])('fits into %d columns', columns => {

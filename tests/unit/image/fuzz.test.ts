@@ -277,6 +277,7 @@ const cases: readonly Case[] = [
             step: 'x',
             bytesDone: 1,
             bytesTotal: 2,
+            fraction: 0.5,
             state: 'failed',
             error: ['Failed', 'text'],
             results: {outcome: 'staged', warnings: ['x'], 'soft-reboot': false, count: 3},

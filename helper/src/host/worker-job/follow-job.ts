@@ -117,6 +117,7 @@ async function tellProgress<Operation extends string>(
         step = state.step;
         if (state.bytesDone > 0 || state.bytesTotal > 0)
             progress.bytes(state.bytesDone, state.bytesTotal);
+        if (state.fraction >= 0) progress.fraction?.(state.fraction);
     }
 }
 

@@ -7,7 +7,7 @@ import {type JobState, initialState, writeJobState} from './job-state.ts';
 /** Milliseconds between two writes: five a second. */
 const INTERVAL = 200;
 
-type Change = Partial<Pick<JobState, 'step' | 'bytesDone' | 'bytesTotal'>>;
+type Change = Partial<Pick<JobState, 'step' | 'bytesDone' | 'bytesTotal' | 'fraction'>>;
 
 /** Writes what a job says of itself to its file, not too often; the last word always. */
 export class JobReport<Operation extends string> implements Progress {
@@ -39,6 +39,10 @@ export class JobReport<Operation extends string> implements Progress {
 
     bytes(done: number, total: number): void {
         this.#change({bytesDone: wholeNumber(done), bytesTotal: wholeNumber(total)});
+    }
+
+    fraction(done: number): void {
+        if (done >= 0 && done <= 1) this.#change({fraction: done});
     }
 
     /** Says how it ended; nothing is said after that. */

@@ -31,6 +31,8 @@ export interface JobState<Operation extends string = string> extends JobIdentity
     readonly bytesDone: number;
     /** 0 while it is not known. */
     readonly bytesTotal: number;
+    /** Of all the work, 0 to 1, where it is known without bytes; -1: it is not. */
+    readonly fraction: number;
     readonly state: 'running' | JobOutcome;
     /** Code and one line; null unless it failed or was cancelled. */
     readonly error: readonly [code: ErrorCode, text: string] | null;
@@ -53,6 +55,7 @@ export function initialState<Operation extends string>({
         step: '',
         bytesDone: 0,
         bytesTotal: 0,
+        fraction: -1,
         state: 'running',
         error: null,
         results: {},
@@ -90,6 +93,7 @@ export function parseJobState<Operation extends string>(
             step: string,
             bytesDone: count,
             bytesTotal: count,
+            fraction: number,
             state: oneOf('running', ...jobOutcomes),
             error: nullable(error),
             results: map(record(result), found => Object.fromEntries(found)),

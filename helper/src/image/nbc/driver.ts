@@ -24,7 +24,7 @@ import {
     setNextRoot,
 } from './machine.ts';
 import {type Picture, otherSlot} from './picture.ts';
-import {type NbcEvent, NbcOutput, documentOf, importFailure} from './progress.ts';
+import {type NbcEvent, NbcOutput, NbcShare, documentOf, importFailure} from './progress.ts';
 import {type Slot, type SlotImage, isSameInstalled, readRecord, writeRecord} from './slots.ts';
 import {type NbcStatus, importCheck, isNotManaged} from './status.ts';
 import {beginWriting, finishWriting, noteUntouched, startRunningSystem} from './writing.ts';
@@ -175,6 +175,7 @@ async function follow(
     onEvent: (event: NbcEvent) => void,
 ): Promise<void> {
     const output = new NbcOutput();
+    const share = new NbcShare();
     const warnings = new Set<string>();
     let failure: string | null = null;
     const result = await host.programs.follow(command, {
@@ -185,8 +186,9 @@ async function follow(
             if (!event) return;
             onEvent(event);
             if (event.type === 'step' && event.text !== '') progress.step(event.text);
-            if (event.type === 'progress' && event.text !== '')
-                progress.step(withPercent(event.text, event.percent));
+            if (event.type === 'progress' && event.text !== '') progress.step(event.text);
+            const fraction = share.after(event);
+            if (fraction !== null) progress.fraction?.(fraction);
             if (event.type === 'error')
                 failure = event.detail === '' ? event.text : `${event.text}: ${event.detail}`;
             if (event.type === 'warning' && event.text !== '' && warnings.size < MAX_WARNINGS)
@@ -198,11 +200,6 @@ async function follow(
     const described = failure ?? (said && `${said.message}: ${said.details}`);
     if (described !== null) throw failureOf(described);
     if (result.exitCode !== 0) throw failureOf(describeResult(result));
-}
-
-function withPercent(text: string, percent: number | null): string {
-    const isShown = percent !== null && percent >= 0 && percent <= 100;
-    return isShown ? `${text} (${Math.floor(percent)} %)` : text;
 }
 
 async function rollback({host}: Work): Promise<void> {

@@ -7,7 +7,13 @@ import {type Imported, boolean, count, line, map, number, object} from '../../ho
 import {importJson, importValue, optional, string} from '../../host/importer.ts';
 
 export type NbcEvent =
-    | {readonly type: 'step'; readonly step: number; readonly text: string}
+    | {
+          readonly type: 'step';
+          readonly step: number;
+          /** 0: it is not said how many there are. */
+          readonly steps: number;
+          readonly text: string;
+      }
     | {readonly type: 'progress'; readonly percent: number | null; readonly text: string}
     | {readonly type: 'message' | 'warning' | 'complete'; readonly text: string}
     | {readonly type: 'error'; readonly text: string; readonly detail: string}
@@ -45,8 +51,8 @@ export function importEvent(printed: string): NbcEvent | null {
     const {type} = read(base);
     switch (type) {
         case 'step': {
-            const {step, step_name: name} = read(stepEvent);
-            return {type, step, text: name};
+            const {step, total_steps: steps, step_name: name} = read(stepEvent);
+            return {type, step, steps, text: name};
         }
         case 'progress': {
             const {percent, message} = read(progressEvent);
@@ -79,6 +85,29 @@ export function importFailure(document: string): NbcFailure | null {
         // It is another document: of a download, or of a later version.
         if (error instanceof SnowError) return null;
         throw error;
+    }
+}
+
+/** How much of all the work is done: nbc counts its steps, and says of some how far they are. */
+export class NbcShare {
+    #step = 0;
+    #steps = 0;
+
+    /** 0 to 1, or null where the event does not tell. */
+    after(event: NbcEvent): number | null {
+        if (event.type === 'step') {
+            this.#step = event.step;
+            this.#steps = event.steps;
+            return this.#of(0);
+        }
+        if (event.type !== 'progress' || event.percent === null) return null;
+        return event.percent >= 0 && event.percent <= 100 ? this.#of(event.percent / 100) : null;
+    }
+
+    #of(part: number): number | null {
+        if (this.#step < 1 || this.#step > this.#steps)
+            return this.#steps === 0 && part > 0 ? part : null;
+        return (this.#step - 1 + part) / this.#steps;
     }
 }
 

@@ -11,6 +11,7 @@ import {describeResult, failureOf} from '../../../../helper/src/image/nbc/failur
 import {nbcMountPoints} from '../../../../helper/src/image/nbc/leftovers.ts';
 import {
     NbcOutput,
+    NbcShare,
     documentOf,
     importEvent,
     importFailure,
@@ -63,11 +64,11 @@ describe('events', () => {
                 total_steps: 7,
                 step_name: 'Extracting new container filesystem',
             },
-            {type: 'step', step: 3, text: 'Extracting new container filesystem'},
+            {type: 'step', step: 3, steps: 7, text: 'Extracting new container filesystem'},
         ],
         [
             {type: 'step', step: 3},
-            {type: 'step', step: 3, text: ''},
+            {type: 'step', step: 3, steps: 0, text: ''},
         ],
         [
             {type: 'progress', percent: 45, message: 'Extracting layer 3/5'},
@@ -223,4 +224,23 @@ test('a reference is never an option', () => {
         '--force',
         '--json',
     ]);
+});
+
+test('the steps and their percents make one fraction', () => {
+    const share = new NbcShare();
+    const told = [
+        {type: 'progress', percent: 50, message: ''},
+        {type: 'step', step: 1, total_steps: 4, step_name: 'Pull'},
+        {type: 'progress', percent: 50, message: 'Layer 1'},
+        {type: 'progress', message: 'Layer 2'},
+        {type: 'step', step: 3, total_steps: 4, step_name: 'Extract'},
+        {type: 'progress', percent: 100, message: ''},
+        {type: 'progress', percent: 400, message: ''},
+        {type: 'step', step: 9, total_steps: 4, step_name: 'More'},
+        {type: 'message', message: 'x'},
+    ].map(event => {
+        const read = importEvent(JSON.stringify(event));
+        return read && share.after(read);
+    });
+    expect(told).toEqual([0.5, 0, 0.125, null, 0.5, 0.75, null, null, null]);
 });
