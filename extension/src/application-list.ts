@@ -27,7 +27,7 @@ export class ApplicationList extends St.BoxLayout {
         this.#followFocus = followFocus;
     }
 
-    sync({applications, isBusy}: IntuneView): void {
+    sync({applications, canOpen}: IntuneView): void {
         this.visible = applications.length > 0;
         const wanted = JSON.stringify(applications);
         if (wanted !== this.#shown) {
@@ -35,7 +35,7 @@ export class ApplicationList extends St.BoxLayout {
             this.destroy_all_children();
             this.#items = applications.map(application => this.#addItem(application));
         }
-        for (const item of this.#items) item.sensitive = !isBusy;
+        for (const item of this.#items) item.sensitive = canOpen;
     }
 
     #addItem(application: IntuneApplication): ActionItem {

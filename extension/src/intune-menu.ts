@@ -80,19 +80,19 @@ export class IntuneMenu extends MenuContent {
     }
 
     sync(intune: IntuneProperties, view: IntuneView): void {
-        const {job, problem, exists, devices, canUpdate, isBusy} = view;
+        const {job, problem, exists, devices, canOpen, canUpdate, isBusy} = view;
         this.#problem.sync(this.#client.problem || problem);
         this.#job.sync(job, job !== null && canCancel(this.#client, job));
         this.#applications.sync(view);
         this.#devices.visible = devices.length > 0;
         this.#devices.setDetail(devicesText(devices));
         this.#shell.visible = exists;
+        this.#shell.sensitive = canOpen;
         this.#setUp.visible = !exists;
         this.#update.visible = canUpdate;
         this.#check.visible = exists;
         this.#check.setDetail(lastCheckText(intune.LastCheck));
-        for (const item of [this.#shell, this.#setUp, this.#update, this.#check])
-            item.sensitive = !isBusy;
+        for (const item of [this.#setUp, this.#update, this.#check]) item.sensitive = !isBusy;
     }
 
     override fit(menu: QuickToggleMenu): void {

@@ -29,7 +29,7 @@ export interface IntuneView {
     readonly state: IntuneState;
     /** It runs, or is about to. */
     readonly isOn: boolean;
-    /** The running one. */
+    /** The running one that takes longest. */
     readonly job: Job | null;
     /** What is wrong, in the service's words; empty: nothing. */
     readonly problem: string;
@@ -39,7 +39,10 @@ export interface IntuneView {
     readonly applications: readonly IntuneApplication[];
     /** Kinds of devices of the host that the running container has. */
     readonly devices: readonly string[];
+    /** Applications and a shell. */
+    readonly canOpen: boolean;
     readonly canUpdate: boolean;
+    /** Something is done that nothing else can be done beside, but opening applications. */
     readonly isBusy: boolean;
 }
 
@@ -61,30 +64,39 @@ const STATES: readonly string[] = [
     'failed',
 ] satisfies readonly IntuneState[];
 
-/** What they bring about; opening an application of one that runs starts nothing. */
+/** Opening an application of a container that runs starts nothing. */
 const STARTING = ['intune.start', 'intune.restart', 'intune.open'];
+const STOPPING = ['intune.stop'];
 /** The container stays as it is. */
 const PASSING = ['intune.check', 'intune.configure'];
+/** The container can be used while the next one is made. */
+const RECREATE = 'intune.recreate';
 
 const ON: readonly string[] = ['starting', 'running'] satisfies readonly IntuneState[];
 
 const DEVICE_KINDS = ['gpu', 'nvidia', 'smart-cards', 'security-key', 'camera'];
 
 export function viewIntune(intune: IntuneProperties, around: IntuneSurroundings): IntuneView {
-    const job = around.jobs.findLast(isRunning) ?? null;
-    const isBusy = job !== null || around.isAsking;
-    const failed = failure(around.jobs);
+    const running = around.jobs.filter(isRunning);
+    const ofMachine = running.findLast(job => isAmong(job, [...STARTING, ...STOPPING])) ?? null;
+    const ofDisk =
+        running.findLast(job => !isAmong(job, [...STARTING, ...STOPPING, ...PASSING])) ?? null;
+    const isBusy = running.length > 0 || around.isAsking;
+    const failed = isBusy ? '' : failure(around.jobs);
     const exists = intune.State !== '' && intune.State !== 'absent';
-    const state = stateOf(intune, job, failed !== '');
+    const canUse = exists && !around.isAsking && (ofDisk === null || ofDisk.Operation === RECREATE);
+    const own = ownState(intune, failed !== '');
+    const state = stateOf(own, ofMachine, ofDisk);
     return {
         state,
-        isOn: ON.includes(state === 'working' ? intune.State : state),
-        job,
+        isOn: ON.includes(state === 'working' ? own : state),
+        job: ofDisk ?? running.at(-1) ?? null,
         problem: isBusy ? '' : around.refusal?.message || failed || intune.Problem,
-        click: isBusy || !exists ? null : switchOf(state),
+        click: canUse && ofMachine === null ? switchOf(own) : null,
         exists,
         applications: exists ? readApplications(intune) : [],
-        devices: state === 'running' ? readDevices(intune) : [],
+        devices: own === 'running' ? readDevices(intune) : [],
+        canOpen: canUse && state !== 'stopping',
         canUpdate: exists && intune.NewestDigest !== '' && intune.NewestDigest !== intune.Digest,
         isBusy,
     };
@@ -96,13 +108,20 @@ export function readApplications({Applications}: IntuneProperties): readonly Int
     );
 }
 
-function stateOf(intune: IntuneProperties, job: Job | null, hasFailed: boolean): IntuneState {
-    const state = STATES.includes(intune.State) ? (intune.State as IntuneState) : 'absent';
-    if (job && STARTING.includes(job.Operation))
-        return state === 'running' && job.Operation === 'intune.open' ? 'running' : 'starting';
-    if (job?.Operation === 'intune.stop') return 'stopping';
-    if (job && !PASSING.includes(job.Operation)) return 'working';
-    return hasFailed && !job && state === 'stopped' ? 'failed' : state;
+/** Without what goes on. */
+function ownState({State}: IntuneProperties, hasFailed: boolean): IntuneState {
+    const state = STATES.includes(State) ? (State as IntuneState) : 'absent';
+    return hasFailed && state === 'stopped' ? 'failed' : state;
+}
+
+function stateOf(own: IntuneState, ofMachine: Job | null, ofDisk: Job | null): IntuneState {
+    const isNoNews = ofMachine?.Operation === 'intune.open' && own === 'running';
+    if (ofMachine && !isNoNews) return isAmong(ofMachine, STOPPING) ? 'stopping' : 'starting';
+    return ofDisk ? 'working' : own;
+}
+
+function isAmong(job: Job, operations: readonly string[]): boolean {
+    return operations.includes(job.Operation);
 }
 
 function switchOf(state: IntuneState): IntuneSwitch | null {

@@ -216,7 +216,7 @@ const ATTENDED = ['intune.run', 'intune.inspect'];
 /** Whether a job is one to tell this user of: not one of the container of another user. */
 export function isOfUser({Operation, Target, StartedByUID}: Job, uid: number): boolean {
     if (domainOf(Operation) !== 'intune') return true;
-    const [, target] = /^u([0-9]+)$/.exec(Target) ?? [];
+    const [, target] = /^intune-u([0-9]+)$/.exec(Target) ?? [];
     return !ATTENDED.includes(Operation) && Number(target ?? StartedByUID) === uid;
 }
 

@@ -118,7 +118,7 @@ export function imageJob(operation: string, values: Partial<JobProperties> = {})
 
 /** A job of the same user, on the container. */
 export function intuneJob(verb: string, values: Partial<JobProperties> = {}): JobProperties {
-    return job('u1001', {
+    return job('intune-u1001', {
         Operation: `intune.${verb}`,
         Step: 'Downloading ubuntu-intune',
         ...values,

@@ -129,7 +129,7 @@ describe('the toggle', () => {
         const world = {features, intune: running};
         const jobs = {
             1: intuneJob('run'),
-            2: intuneJob('init', {Target: 'u1002', StartedByUID: 1002}),
+            2: intuneJob('init', {Target: 'intune-u1002', StartedByUID: 1002}),
         };
         await extension.show({...world, jobs});
         await desktop.openQuickSettings();
@@ -324,12 +324,25 @@ describe('the menu', () => {
         await extension.changeJob(number, {Step: 'Unpacking ubuntu-intune', Progress: 0.7});
         await extension.openIntuneMenu();
         expect(await subtitle()).toBe('Updating 70 %');
+        expect(await desktop.find(intuneToggle)).toMatchObject({checked: true});
         await extension.screenshot('intune-updating');
         await extension.closeMenu();
         await extension.changeIntune(running);
         await extension.finishJob(number, 'done');
         expect((await desktop.find(banner)).text).toContain('Intune updated');
         await extension.screenshot('intune-updated');
+    });
+
+    test('opens applications while the update is fetched', async () => {
+        await extension.show({features, intune: outdated, jobs: {1: intuneJob('recreate')}});
+        await extension.openIntuneMenu();
+        await extension.calls();
+        await desktop.click(item('Microsoft Edge'));
+        await extension.settle();
+        expect(await extension.calls()).toMatchObject([{method: 'Open'}]);
+        expect(await subtitle()).toBe('Updating 45 %');
+        await extension.finishJob(await extension.lastJob(), 'done');
+        await desktop.waitGone(intuneMenu);
     });
 
     test('checks for an update', async () => {

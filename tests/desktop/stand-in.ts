@@ -176,7 +176,10 @@ function describeJob({path, interface: name, member, body}: Message) {
         };
     }
     if (name === IntuneInterface.name)
-        return {Operation: `intune.${member.toLowerCase()}`, Target: `u${UID}`};
+        return {
+            Operation: `intune.${member.toLowerCase()}`,
+            Target: typeof body[0] === 'string' ? body[0] : `intune-u${UID}`,
+        };
     const operation = {
         UpdateAll: 'features.update',
         SetAutomatic: 'features.automatic',

@@ -8,7 +8,7 @@ import {job} from './objects.ts';
 
 const around: IntuneSurroundings = {jobs: [], isAsking: false, refusal: null};
 const intuneJob = (verb: string, values = {}) =>
-    job(1, {Operation: `intune.${verb}`, Target: 'u1000', ...values});
+    job(1, {Operation: `intune.${verb}`, Target: 'intune-u1000', ...values});
 
 test.each([
     [absent, 'start', 'starting'],
@@ -21,7 +21,7 @@ test.each([
     [absent, 'init', 'working'],
 ] as const)('%# a job tells its state', (intune, verb, state) => {
     const view = viewIntune(intune, {...around, jobs: [intuneJob(verb)]});
-    expect(view).toMatchObject({state, isBusy: true, click: null, problem: ''});
+    expect(view).toMatchObject({state, isBusy: true, problem: ''});
 });
 
 test.each([
@@ -34,6 +34,19 @@ test.each([
     [{...running, State: 'stopping'}, 'stopping', null],
 ] as const)('%# a state tells what a click does', (intune, state, click) => {
     expect(viewIntune(intune, around)).toMatchObject({state, click});
+});
+
+test('a container that runs is used, started and stopped while the next one is made', () => {
+    const recreate = intuneJob('recreate');
+    const jobs = [recreate, job(2, {Operation: 'intune.stop', Target: 'intune-u1000'})];
+    const [alone, beside] = [[recreate], jobs].map(some =>
+        viewIntune(running, {...around, jobs: some}),
+    );
+    expect(alone).toMatchObject({state: 'working', isOn: true, click: 'stop', canOpen: true});
+    expect(beside).toMatchObject({state: 'stopping', click: null, canOpen: false, job: recreate});
+    const restore = {...around, jobs: [intuneJob('restore')]};
+    expect(viewIntune(running, restore)).toMatchObject({click: null, canOpen: false});
+    expect(viewIntune(running, {...around, isAsking: true}).click).toBeNull();
 });
 
 test('a start that failed shows until something else is done', () => {
@@ -73,8 +86,8 @@ test('devices are those that are there, while it runs', () => {
 
 test('a job is of the user whose container it changes', () => {
     expect(isOfUser(intuneJob('start', {StartedByUID: 0}), 1000)).toBe(true);
-    expect(isOfUser(intuneJob('start', {Target: 'u1001'}), 1000)).toBe(false);
-    expect(isOfUser(intuneJob('start', {Target: '', StartedByUID: 1000}), 1000)).toBe(true);
+    expect(isOfUser(intuneJob('start', {Target: 'intune-u1001'}), 1000)).toBe(false);
+    expect(isOfUser(intuneJob('start', {Target: 'edge', StartedByUID: 1000}), 1000)).toBe(true);
     expect(isOfUser(intuneJob('run'), 1000)).toBe(false);
     expect(isOfUser(job(1), 4711)).toBe(true);
 });
