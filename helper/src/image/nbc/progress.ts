@@ -88,26 +88,25 @@ export function importFailure(document: string): NbcFailure | null {
     }
 }
 
-/** How much of all the work is done: nbc counts its steps, and says of some how far they are. */
+/**
+ * How much of all the work is done. nbc counts its steps, and now and then says a percentage, which is
+ * believed as far as the step allows.
+ */
 export class NbcShare {
-    #step = 0;
-    #steps = 0;
+    #from = 0;
+    #to = 1;
 
     /** 0 to 1, or null where the event does not tell. */
     after(event: NbcEvent): number | null {
         if (event.type === 'step') {
-            this.#step = event.step;
-            this.#steps = event.steps;
-            return this.#of(0);
+            const {step, steps} = event;
+            if (step < 1 || step > steps) return null;
+            this.#from = (step - 1) / steps;
+            this.#to = step / steps;
+            return this.#from;
         }
         if (event.type !== 'progress' || event.percent === null) return null;
-        return event.percent >= 0 && event.percent <= 100 ? this.#of(event.percent / 100) : null;
-    }
-
-    #of(part: number): number | null {
-        if (this.#step < 1 || this.#step > this.#steps)
-            return this.#steps === 0 && part > 0 ? part : null;
-        return (this.#step - 1 + part) / this.#steps;
+        return Math.min(this.#to, Math.max(this.#from, event.percent / 100));
     }
 }
 

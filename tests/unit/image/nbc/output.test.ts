@@ -226,21 +226,21 @@ test('a reference is never an option', () => {
     ]);
 });
 
-test('the steps and their percents make one fraction', () => {
+test('steps and percentages make one fraction', () => {
     const share = new NbcShare();
     const told = [
         {type: 'progress', percent: 50, message: ''},
         {type: 'step', step: 1, total_steps: 4, step_name: 'Pull'},
-        {type: 'progress', percent: 50, message: 'Layer 1'},
+        {type: 'progress', percent: 20, message: 'Layer 1'},
         {type: 'progress', message: 'Layer 2'},
+        {type: 'progress', percent: 90, message: 'Layer 2'},
         {type: 'step', step: 3, total_steps: 4, step_name: 'Extract'},
-        {type: 'progress', percent: 100, message: ''},
-        {type: 'progress', percent: 400, message: ''},
+        {type: 'progress', percent: 10, message: ''},
         {type: 'step', step: 9, total_steps: 4, step_name: 'More'},
         {type: 'message', message: 'x'},
     ].map(event => {
         const read = importEvent(JSON.stringify(event));
         return read && share.after(read);
     });
-    expect(told).toEqual([0.5, 0, 0.125, null, 0.5, 0.75, null, null, null]);
+    expect(told).toEqual([0.5, 0, 0.2, null, 0.25, 0.5, 0.5, null, null]);
 });
