@@ -108,7 +108,7 @@ function lastLine(stderr: string): string {
         .map(text => text.replace(/[\x00-\x1f\x7f-\x9f]+/g, ' ').trim())
         .filter(text => /[A-Za-z]{2}/.test(text) && !/Exiting with failure status/.test(text));
     const text = unwrapLog(lines.at(-1) ?? '')
-        .replace(/^(error|fatal|⨯|tar):\s*/i, '')
+        .replace(/^(⨯|(error|fatal|tar):)\s*/i, '')
         .trim();
     return text.length > MAX_TEXT ? `…${text.slice(1 - MAX_TEXT)}` : text;
 }

@@ -95,7 +95,10 @@ const writingFiles = [
     'CAP_SETFCAP',
 ];
 
-/** Without any network, and without namespaces of its own. */
+/**
+ * Without any network, and without namespaces of its own. What is outside is out of reach, and not only
+ * by the care of the program: umoci 0.4 takes a whiteout of `..` at its word.
+ */
 export function unpackingTo(image: string, rootfs: string): readonly string[] {
     return [
         ...unpacking,
