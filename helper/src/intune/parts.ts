@@ -12,6 +12,7 @@ const machines: MachinePorts = {
 export const workerPorts: MakingPorts & MachinePorts = {
     ...machines,
     fetchRootfs: async (...call) => (await import('./image/fetch.ts')).fetchRootfs(...call),
+    abandonFetch: async (...call) => (await import('./image/fetch.ts')).abandonFetch(...call),
     provision: () => notYet('Containers cannot be set up'),
     readEnrolment: () => notYet('Enrolments cannot be kept'),
 };

@@ -32,6 +32,8 @@ export interface MakingPorts {
         progress: Progress,
         signal: AbortSignal,
     ): Promise<{readonly digest: string}>;
+    /** Stops and removes what a fetch that was killed left, but for the destination. */
+    abandonFetch?(host: Host, destination: string): Promise<void>;
     provision(
         host: Host,
         rootfs: string,

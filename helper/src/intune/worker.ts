@@ -100,7 +100,8 @@ class IntuneJob {
         const owner = await readOwner(host, request.uid);
         await this.#disk.prepare();
         await this.#refusePublicMachines();
-        // What a job that was killed left, too.
+        // What a job that was killed left, too; nothing may write any more where it is taken away.
+        await this.#parts.ports.abandonFetch?.(host, this.#disk.next);
         await this.#disk.settle();
         this.#refuseCancelled();
         const results = await this.#perform(owner);

@@ -60,7 +60,7 @@ export async function fetchRootfs(
     progress.step(`Asking for ${name}`);
     const directories = directoriesOf(host);
     const work = workDirectory(rootfs);
-    await discardFetch(host, rootfs);
+    await abandonFetch(host, rootfs);
     try {
         await directories.make(work, 0o700);
         await directories.make(rootfs, 0o755);
@@ -80,26 +80,25 @@ export async function fetchRootfs(
         await directories.removeTree(work);
         return {digest};
     } catch (error) {
-        await discardFetch(host, rootfs);
+        await abandonFetch(host, rootfs);
+        await directories.removeTree(rootfs);
         if (signal.aborted) throw new SnowError('Cancelled', 'Fetching the image was stopped');
         throw error;
     }
 }
 
 /**
- * Stops and removes what a fetch that was killed left for a destination, which itself goes, too. To
- * be used under the caller's lock.
+ * Stops what a fetch for a destination that was killed left running, and removes what lies beside it;
+ * the destination itself is its caller's. To be used under the caller's lock.
  */
-export async function discardFetch(host: Host, destination: string): Promise<void> {
+export async function abandonFetch(host: Host, destination: string): Promise<void> {
     const rootfs = checkedPath(destination);
     const unit = unitPrefix(rootfs);
     for (const source of Object.values(sources)) {
         await stopConfined(host, ...source.units.map(step => `${unit}-${step}`));
         await source.clean?.(host, unit);
     }
-    const directories = directoriesOf(host);
-    await directories.removeTree(workDirectory(rootfs));
-    await directories.removeTree(rootfs);
+    await directoriesOf(host).removeTree(workDirectory(rootfs));
 }
 
 /** Digest that a tag has in its registry now, for this machine. Throws SnowError as fetchRootfs(). */
