@@ -5,6 +5,8 @@
 import type {User} from '../trees.ts';
 import {CONTAINER_PASSWORD, IMAGE, type IntuneLab} from './lab.ts';
 
+const PORTAL = '/opt/microsoft/intune/bin/intune-portal';
+
 export interface Intuneme {
     /** ~/.local/share/intuneme */
     readonly directory: string;
@@ -21,14 +23,38 @@ export async function makeIntuneme(lab: IntuneLab, user: User, account: string):
         OWNER: user,
         IMAGE: `docker://${IMAGE}:latest`,
         PASSWORD: CONTAINER_PASSWORD,
-        ACCOUNT: account,
     };
     await lab.guest.check(install, {env: environment, timeout: 120_000});
-    const checked = await lab.guest.check(enrol, {env: environment});
+    await startIntuneme(lab, user);
+    await runInIntuneme(lab, user, `${PORTAL} --enrol ${account}`);
+    const checked = await runInIntuneme(lab, user, `${PORTAL} --check`);
+    await stopIntuneme(lab);
     return {
         directory: `/home/${user}/.local/share/intuneme`,
-        enrolment: JSON.parse(checked.trim().split('\n').at(-1) ?? '') as Intuneme['enrolment'],
+        enrolment: JSON.parse(checked) as Intuneme['enrolment'],
     };
+}
+
+/** Boots it, and makes its session ready for applications. */
+export async function startIntuneme(lab: IntuneLab, user: User): Promise<void> {
+    await lab.guest.check(start, {env: {OWNER: user}});
+    // What it starts has to outlive it.
+    await lab.guest.check([
+        ...['systemd-run', `--machine=${user}@intuneme`, '--user', '--wait', '--quiet'],
+        ...['--property=KillMode=process', '/usr/local/bin/intuneme-session-setup'],
+    ]);
+}
+
+export async function stopIntuneme(lab: IntuneLab): Promise<void> {
+    await lab.guest.check(['systemctl', 'stop', 'intuneme.service']);
+}
+
+/** Runs a shell script as its user, with the display; throws unless it exits with 0. Its output. */
+export function runInIntuneme(lab: IntuneLab, user: User, script: string): Promise<string> {
+    return lab.guest.check([
+        ...['systemd-run', `--machine=${user}@intuneme`, '--user', '--wait', '--pipe', '--quiet'],
+        ...['--setenv=WAYLAND_DISPLAY=/run/host-wayland', 'bash', '-c', script],
+    ]);
 }
 
 /** What its `init` does, as far as it stays on the disk. */
@@ -86,19 +112,16 @@ TOML
 chown "$OWNER:" "$home/.local/share/intuneme/config.toml"
 `;
 
-/** What a person does once in its container, which is booted as its \`start\` does. */
-const enrol = String.raw`
+/** As its `start` does; the user manager stays. */
+const start = String.raw`
 set -eu
 home=/home/$OWNER
 uid=$(id -u "$OWNER")
+mkdir -p "$home/.local/share/intuneme/rootfs/var/lib/systemd/linger"
+touch "$home/.local/share/intuneme/rootfs/var/lib/systemd/linger/$OWNER"
 systemd-run --quiet --collect --unit=intuneme --property=Type=notify --property=Delegate=yes \
     --property=KillMode=mixed \
     systemd-nspawn --quiet --keep-unit --notify-ready=yes --console=pipe --machine=intuneme \
     --directory="$home/.local/share/intuneme/rootfs" --boot --resolv-conf=off \
     --bind="$home/Intune:/home/$OWNER" --bind="/run/user/$uid/wayland-0:/run/host-wayland"
-systemd-run --machine="$OWNER@intuneme" --user --wait --pipe --quiet bash -c '
-    . /usr/local/bin/intuneme-session-setup &&
-    /opt/microsoft/intune/bin/intune-portal --enrol "$1" &&
-    /opt/microsoft/intune/bin/intune-portal --check' sh "$ACCOUNT"
-systemctl stop intuneme.service
 `;
