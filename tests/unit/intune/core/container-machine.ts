@@ -136,11 +136,11 @@ export async function containerMachine(): Promise<ContainerMachine> {
                         fail('provision');
                     },
                     readEnrolment: async (_host, rootfs) =>
-                        `enrolment of ${await versionIn(join(root, rootfs))}`,
+                        `enrolment of ${await versionIn(rootfs.startsWith('/proc/') ? rootfs : join(root, rootfs))}`,
                 },
                 request: {...noRequest, ...more, operation} satisfies IntuneJobRequest,
                 signal: new AbortController().signal,
-                journal: {info: () => undefined, notice: () => undefined, error: console.error},
+                journal: {info: () => undefined, notice: () => undefined, error: () => undefined},
                 disk: new ContainerDisk(host, UID, machine.directories()),
             }),
         async content() {

@@ -196,10 +196,7 @@ describe('an interruption of an exchange', () => {
             removeTree: path =>
                 left <= 0 ? Promise.reject(new TypeError('killed')) : removeTree(path),
         });
-        const error = console.error;
-        console.error = () => undefined;
         const {state} = await machine.run('recreate');
-        console.error = error;
         machine.directories = directories;
         const {current} = await machine.content();
         expect(['2', '3']).toContain(current);
@@ -254,10 +251,7 @@ describe('destroy', () => {
     it('is finished by the next one when it was killed', async () => {
         await make('1');
         machine.faults.stop = new TypeError('killed');
-        const error = console.error;
-        console.error = () => undefined;
         await machine.run('destroy');
-        console.error = error;
         expect((await machine.content()).current).toBe('1');
         delete machine.faults.stop;
         expect(await machine.run('destroy')).toMatchObject({state: 'done'});
