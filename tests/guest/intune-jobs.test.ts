@@ -34,6 +34,7 @@ beforeAll(async () => {
         machines: true,
         install: await installedSystem(),
         files: {
+            '/usr/lib/snow-control/container/snow-intune-session': '',
             '/usr/lib/snow-control/snow-intune-job': {
                 content: outputFiles?.[0]?.text ?? '',
                 mode: 0o755,

@@ -10,6 +10,9 @@ import {refuseStranger} from '../intune/object-path.ts';
 /** Put in by the bundler from package.json. */
 declare const __VERSION__: string;
 
+/** What is bound into every Intune container. */
+const CONTAINER_FILES = '/usr/lib/snow-control/container';
+
 const USAGE = `snowd [--idle-timeout=SECONDS]
 
 The service org.frostyard.Snow1, started by the system bus.`;
@@ -89,7 +92,11 @@ async function main(): Promise<number> {
         });
         return {
             name: 'intune',
-            snapshot: async () => (await domain()).snapshot(),
+            async snapshot() {
+                // A system without them, such as a server, offers none.
+                if ((await host.files.status(CONTAINER_FILES)) === null) return new Map();
+                return (await domain()).snapshot();
+            },
             prepare: async (...call) => (await domain()).prepare(...call),
             refuseStranger,
             async running() {
