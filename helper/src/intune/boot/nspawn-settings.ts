@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What systemd-nspawn@.service is told of a container: its systemd.nspawn(5) file, and the drop-in of its unit.
+
+import type {ContainerRecord, Settings} from '../model.ts';
+
+/** How the owners of what is bound show in the container: as they are, its owner as the user, or not at all. */
+export type BindMapping = 'idmap' | 'owneridmap' | 'none';
+
+/** Something of root's runtime directory, and where it is in the container. */
+export interface Bind {
+    readonly source: string;
+    readonly target: string;
+    readonly mapping: BindMapping;
+    readonly isReadOnly: boolean;
+}
+
+/** Nothing that systemd as the init of such a container uses: it boots without them, with no failed unit. */
+const DROPPED_CAPABILITIES = [
+    'CAP_AUDIT_CONTROL',
+    'CAP_AUDIT_WRITE',
+    'CAP_LEASE',
+    'CAP_LINUX_IMMUTABLE',
+    'CAP_MKNOD',
+    'CAP_NET_BIND_SERVICE',
+    'CAP_NET_BROADCAST',
+    'CAP_NET_RAW',
+    'CAP_SYS_BOOT',
+    'CAP_SYS_NICE',
+    'CAP_SYS_PTRACE',
+    'CAP_SYS_TTY_CONFIG',
+];
+
+/** Where a path can be written without a quote, a colon, or what systemd expands. */
+const PATH = /^(\/[A-Za-z0-9._+@-]{1,255})+$/;
+
+/** Throws RangeError for paths that cannot be written. */
+export function nspawnSettings(record: ContainerRecord, binds: readonly Bind[]): string {
+    const lines = binds.map(bind => {
+        for (const path of [bind.source, bind.target])
+            if (!PATH.test(path) || path.split('/').includes('..'))
+                throw new RangeError(`${JSON.stringify(path)} cannot be bound`);
+        const mapping = bind.mapping === 'none' ? '' : `:${bind.mapping}`;
+        return `${bind.isReadOnly ? 'BindReadOnly' : 'Bind'}=${bind.source}:${bind.target}${mapping}`;
+    });
+    return [
+        '[Exec]',
+        'Boot=yes',
+        `PrivateUsers=${record.uidBase}:65536`,
+        'NotifyReady=yes',
+        `DropCapability=${DROPPED_CAPABILITIES.join(' ')}`,
+        '',
+        '[Network]',
+        'Private=no',
+        'VirtualEthernet=no',
+        '',
+        '[Files]',
+        'PrivateUsersOwnership=map',
+        ...lines,
+        '',
+    ].join('\n');
+}
+
+/** Takes away what the template allows each machine (loop devices, device mapper, fuse, tun). */
+export function unitDropIn(settings: Settings, devices: readonly string[]): string {
+    const limits: readonly (readonly [string, string])[] = [
+        ['MemoryMax', settings.memoryMax],
+        ['CPUQuota', settings.cpuQuota],
+        ['TasksMax', settings.tasksMax],
+    ];
+    return [
+        '[Service]',
+        'DevicePolicy=closed',
+        'DeviceAllow=',
+        'DeviceAllow=char-pts rw',
+        ...devices.map(device => `DeviceAllow=${device} rwm`),
+        'TimeoutStartSec=90s',
+        'TimeoutStopSec=30s',
+        ...limits.filter(([, value]) => value !== '').map(([key, value]) => `${key}=${value}`),
+        '',
+    ].join('\n');
+}
