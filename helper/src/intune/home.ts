@@ -47,15 +47,19 @@ export async function removeEnrolment(host: Host, owner: Owner): Promise<readonl
     const warnings: string[] = [];
     for (const path of ENROLMENT) {
         try {
-            await using parent = await openBelowHome(host, owner, `${HOME}/${dirname(path)}`);
-            if (!parent) continue;
-            if ((await parent.owner()) !== owner.uid)
-                throw new SnowError('WrongState', `${parent.path} is not ${owner.name}’s`);
-            await parent.removeTree(basename(path), owner);
+            await removeBelowHome(host, owner, path);
         } catch (error) {
             if (!(error instanceof SnowError)) throw error;
             warnings.push(error.message);
         }
     }
     return warnings;
+}
+
+async function removeBelowHome(host: Host, owner: Owner, path: string): Promise<void> {
+    await using parent = await openBelowHome(host, owner, `${HOME}/${dirname(path)}`);
+    if (!parent) return;
+    if ((await parent.owner()) !== owner.uid)
+        throw new SnowError('WrongState', `${parent.path} is not ${owner.name}’s`);
+    await parent.removeTree(basename(path), owner);
 }
