@@ -51,7 +51,8 @@ export async function makeKey(options: KeyOptions = {}): Promise<SigningKey> {
     const armour = (form: 'binary' | 'armoured') => (form === 'armoured' ? ['--armor'] : []);
     const dispose = async () => {
         await execa('gpgconf', ['--homedir', home, '--kill', 'gpg-agent'], {reject: false});
-        await rm(home, {recursive: true, force: true});
+        // The agent takes its sockets away meanwhile.
+        await rm(home, {recursive: true, force: true, maxRetries: 10, retryDelay: 50});
     };
     return {
         fingerprint,
