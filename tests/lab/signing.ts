@@ -30,18 +30,20 @@ export async function makeKey(options: KeyOptions = {}): Promise<SigningKey> {
     const {name = 'Snow Lab <lab@example.org>', expired = false, sha1 = false} = options;
     // gpg-agent's socket is in it, whose path must be short
     const home = await mkdtemp(join(tmpdir(), 'gpg-'));
-    const gpg = async (args: readonly string[], input?: string | Buffer) => {
+    const gpg = async (args: readonly string[], input?: string | Buffer): Promise<Buffer> => {
         const when = expired ? longAgo : [];
         const common = ['--homedir', home, '--batch', '--quiet', '--no-tty', '--passphrase', ''];
-        const {stdout} = await execa(
-            'gpg',
-            [...common, '--pinentry-mode', 'loopback', ...when, ...args],
-            {
+        const run = () =>
+            execa('gpg', [...common, '--pinentry-mode', 'loopback', ...when, ...args], {
                 encoding: 'buffer',
                 stripFinalNewline: false,
                 ...(input === undefined ? {stdin: 'ignore'} : {input}),
-            },
-        );
+            });
+        // Its agent has been seen to leave between two of them; the next one gets a new agent.
+        const {stdout} = await run().catch((error: unknown) => {
+            if (!String(error).includes("from 'gpg-agent'")) throw error;
+            return run();
+        });
         return Buffer.from(stdout);
     };
     const algorithm = sha1 ? 'rsa2048' : 'ed25519';
