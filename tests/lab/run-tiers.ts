@@ -24,7 +24,16 @@ interface Report {
     readonly numFailedTests: number;
     readonly numPendingTests: number;
     readonly numTodoTests: number;
-    readonly testResults: readonly {readonly status: string; readonly name: string}[];
+    readonly testResults: readonly {
+        readonly status: string;
+        readonly name: string;
+        readonly message: string;
+        readonly assertionResults: readonly {
+            readonly status: string;
+            readonly fullName: string;
+            readonly failureMessages: readonly string[];
+        }[];
+    }[];
 }
 
 const reports = await mkdtemp(join(tmpdir(), 'snow-control-tiers-'));
@@ -38,6 +47,8 @@ const tiers: readonly (readonly [string, () => Promise<Totals>])[] = [
     ['desktop', () => tier('desktop')],
 ];
 
+/** Again at the end, where a log that was cut still has them. */
+const failures: string[] = [];
 const results: {name: string; totals: Totals; seconds: number}[] = [];
 try {
     for (const [name, run] of tiers) {
@@ -51,6 +62,7 @@ try {
 }
 
 console.log('');
+for (const failure of failures) console.log(failure);
 for (const {name, totals, seconds} of results)
     console.log(`${name}: ${totals.passed} passed, ${totals.failed} failed, ${seconds} s`);
 const passed = results.reduce((sum, {totals}) => sum + totals.passed, 0);
@@ -91,6 +103,15 @@ async function tier(name: string): Promise<Totals> {
 }
 
 function count(name: string, report: Report, exitCode: number | undefined): Totals {
+    for (const file of report.testResults) {
+        if (file.status !== 'failed') continue;
+        if (file.message !== '') failures.push(`FAILED ${file.name}: ${excerpt(file.message)}`);
+        for (const test of file.assertionResults)
+            if (test.status === 'failed')
+                failures.push(
+                    `FAILED ${file.name}: ${test.fullName}: ${excerpt(test.failureMessages.join('\n'))}`,
+                );
+    }
     const skipped = report.numPendingTests + report.numTodoTests;
     if (skipped > 0)
         console.error(`The tier ${name} skipped ${skipped} tests, which counts as failed`);
@@ -99,6 +120,10 @@ function count(name: string, report: Report, exitCode: number | undefined): Tota
     // A file that could not be loaded has no tests of its own to count.
     if (failed === 0 && (exitCode !== 0 || passed === 0)) failed = 1;
     return {passed, failed};
+}
+
+function excerpt(text: string): string {
+    return text.split('\n').slice(0, 12).join('\n    ').slice(0, 1500);
 }
 
 async function prepareGuests(): Promise<Totals> {
