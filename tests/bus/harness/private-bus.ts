@@ -54,7 +54,13 @@ export async function startPrivateBus({
             '--nofork',
             '--print-address',
         ],
-        {env: {...process.env, DBUS_SYSTEM_BUS_ADDRESS: `unix:path=${socket}`}},
+        {
+            env: {
+                ...process.env,
+                DBUS_SYSTEM_BUS_ADDRESS: `unix:path=${socket}`,
+                TMPDIR: directory,
+            },
+        },
     );
     await daemon.waitForLine(/^unix:/);
     return {

@@ -50,7 +50,12 @@ export async function setStage({rules = ''}: StageOptions = {}): Promise<Stage> 
         bundle('tests/bus/harness/caller.ts', bus.directory),
     ]);
     const state = join(bus.directory, 'state.json');
-    const env = {...process.env, DBUS_SYSTEM_BUS_ADDRESS: bus.address};
+    // What a killed service leaves goes with the bus.
+    const env = {
+        ...process.env,
+        DBUS_SYSTEM_BUS_ADDRESS: bus.address,
+        TMPDIR: bus.directory,
+    };
     const disposables: AsyncDisposable[] = [];
     const stage: Stage = {
         bus,
