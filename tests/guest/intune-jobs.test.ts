@@ -123,6 +123,32 @@ describe('containers on the bus', () => {
         expect(await machines()).toEqual({});
     });
 
+    test('have the home directory that is there, or a new one, with the rights of its user', async () => {
+        await offer();
+        await guest.check('rm -rf /home/alice/Intune');
+        expect(await perform('Init')).toEqual(done);
+        expect(await guest.check('stat -c "%U %G %a" /home/alice/Intune')).toBe(
+            'alice alice 700\n',
+        );
+        await guest.check('echo mine >/home/alice/Intune/file');
+        await offer();
+        expect(await perform('Recreate')).toEqual(done);
+        expect(await guest.check('cat /home/alice/Intune/file')).toBe('mine\n');
+        expect(await perform('Destroy')).toEqual(done);
+
+        await guest.check('mv /home/alice /home/real && ln -s /home/bob /home/alice');
+        try {
+            expect(await perform('Init')).toMatchObject({
+                state: 'failed',
+                text: '/home/alice is no directory of its own; put a real directory in its place',
+            });
+            expect(await guest.run('ls -d /home/bob/Intune')).not.toMatchObject({exitCode: 0});
+            expect(await machines()).toEqual({});
+        } finally {
+            await guest.check('rm /home/alice && mv /home/real /home/alice');
+        }
+    });
+
     test('get a password that no process list shows', async () => {
         await offer();
         await guest.check('rm -f /run/lab-intune-password; mkdir -m 0700 /run/pw');

@@ -5,15 +5,21 @@
 import {constants} from 'node:fs';
 import {type FileHandle, lstat, open} from 'node:fs/promises';
 
-import {execa} from 'execa';
-
 import {asSnowError, hasErrno} from './errno.ts';
 import {SnowError} from './error.ts';
+import {runProgram} from './programs.ts';
 
 const O_PATH = 0o10000000;
 const DIRECTORY = constants.O_DIRECTORY | constants.O_NOFOLLOW | O_PATH;
 const NAME = /^[^/\0]{1,255}$/;
-const REMOVAL_TIMEOUT = 30 * 60_000;
+/** Milliseconds; a large tree is removed, too. */
+const TIMEOUT = 30 * 60_000;
+
+/** Whose rights are used. */
+interface Ids {
+    readonly uid: number;
+    readonly gid: number;
+}
 
 export class OpenedDirectory implements AsyncDisposable {
     /** As it was asked for, for messages. */
@@ -94,24 +100,34 @@ export class OpenedDirectory implements AsyncDisposable {
      * Removes one entry and whatever is below it, following no link and leaving other file systems
      * alone.
      *
-     * @param as the user whose rights are used; null: root's
+     * @param as null: root's rights are used
      */
-    async removeTree(name: string, as: {readonly uid: number; readonly gid: number} | null) {
+    async removeTree(name: string, as: Ids | null): Promise<void> {
         if (!(await exists(this.#entry(name)))) return;
-        const rm = ['rm', '-rf', '--one-file-system', '--', `./${name}`] as const;
-        const command = as
-            ? ['setpriv', `--reuid=${as.uid}`, `--regid=${as.gid}`, '--clear-groups', ...rm]
-            : rm;
-        const [program = '', ...args] = command;
-        const {exitCode, stderr} = await execa(program, args, {
-            cwd: this.descriptorPath,
-            reject: false,
-            stdin: 'ignore',
-            timeout: REMOVAL_TIMEOUT,
-            env: {LC_ALL: 'C'},
-        });
-        if (exitCode !== 0)
-            throw new SnowError('Failed', `Cannot remove ${this.path}/${name}: ${stderr}`);
+        const command = ['rm', '-rf', '--one-file-system', '--', `./${name}`] as const;
+        await this.#run(command, as, `Cannot remove ${this.path}/${name}`);
+    }
+
+    /** With a user's rights. Nothing, where there is something of that name. */
+    async makeDirectory(name: string, mode: number, as: Ids): Promise<void> {
+        if (await exists(this.#entry(name))) return;
+        const command = ['mkdir', `--mode=${mode.toString(8)}`, '--', `./${name}`] as const;
+        await this.#run(command, as, `Cannot make ${this.path}/${name}`);
+    }
+
+    async #run(
+        command: readonly [string, ...string[]],
+        as: Ids | null,
+        failure: string,
+    ): Promise<void> {
+        const ids = as
+            ? ['setpriv', `--reuid=${as.uid}`, `--regid=${as.gid}`, '--clear-groups']
+            : [];
+        const {exitCode, stderr} = await runProgram(
+            ['env', `--chdir=${this.descriptorPath}`, ...ids, ...command],
+            {timeout: TIMEOUT},
+        );
+        if (exitCode !== 0) throw new SnowError('Failed', `${failure}: ${stderr}`);
     }
 
     async close(): Promise<void> {

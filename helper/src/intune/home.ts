@@ -39,6 +39,15 @@ export async function openBelowHome(
         : OpenedDirectory.open(`${host.root}${above}/${basename(home)}/${path}`);
 }
 
+/** Makes the container's home directory, with no more rights than its user has. */
+export async function makeHome(host: Host, owner: Owner): Promise<void> {
+    await using home = await openBelowHome(host, owner, '');
+    if (!home) throw new SnowError('NotFound', `There is no home directory ${owner.home}`);
+    if ((await home.owner()) !== owner.uid)
+        throw new SnowError('WrongState', `${home.path} is not ${owner.name}’s`);
+    await home.makeDirectory(HOME, 0o700, owner);
+}
+
 /**
  * Removes the enrolment from the container's home directory, with no more rights than its user has.
  * Returns what could not be removed, as one line each.

@@ -14,6 +14,7 @@ export const workerPorts: MakingPorts & MachinePorts = {
     // With ./image/fetch.ts, as soon as what it fetches can be set up: nobody waits for gigabytes in vain.
     fetchRootfs: () => notYet('This version cannot make containers'),
     abandonFetch: async (...call) => (await import('./image/fetch.ts')).abandonFetch(...call),
+    makeHome: async (...call) => (await import('./home.ts')).makeHome(...call),
     provision: () => notYet('Containers cannot be set up'),
     readEnrolment: () => notYet('Enrolments cannot be kept'),
 };

@@ -3,7 +3,7 @@
 
 import type {Progress} from '../host/domain.ts';
 import type {Host} from '../host/host.ts';
-import type {Binding, ContainerRecord, SessionEnvironment, Settings} from './model.ts';
+import type {Binding, ContainerRecord, Owner, SessionEnvironment, Settings} from './model.ts';
 
 /** What is kept over a change of the root directory; its content is its module's business. */
 export type Enrolment = unknown;
@@ -34,6 +34,8 @@ export interface MakingPorts {
     ): Promise<{readonly digest: string}>;
     /** Stops and removes what a fetch that was killed left, but for the destination. */
     abandonFetch?(host: Host, destination: string): Promise<void>;
+    /** The home directory of the container, below that of its user. */
+    makeHome(host: Host, owner: Owner): Promise<void>;
     provision(
         host: Host,
         rootfs: string,

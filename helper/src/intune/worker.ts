@@ -237,6 +237,7 @@ class IntuneJob {
             const created = Math.floor(Date.now() / 1000);
             const record = {owner, uidBase, channel, image, digest, created};
             this.#progress.step('Setting up the container');
+            await ports.makeHome(host, owner);
             await ports.provision(host, destination, record, access, this.#progress, signal);
             this.#refuseCancelled();
             await this.#disk.record(record);

@@ -6,6 +6,7 @@ import {setTimeout as sleep} from 'node:timers/promises';
 
 import {SnowError} from '../../../helper/src/host/error.ts';
 import {localHost} from '../../../helper/src/host/local-host.ts';
+import {makeHome} from '../../../helper/src/intune/home.ts';
 import {parseJobArguments} from '../../../helper/src/intune/job-request.ts';
 import {runIntuneJob} from '../../../helper/src/intune/worker.ts';
 
@@ -21,6 +22,7 @@ async function main(): Promise<number> {
         signal: stop.signal,
         journal: {info: log, notice: log, error: (doing, error) => console.error(doing, error)},
         ports: {
+            makeHome,
             async fetchRootfs(_host, {destination}, progress, signal) {
                 const version = readFileSync('/etc/lab-intune-version', 'utf8').trim();
                 mkdirSync(destination, {mode: 0o755});

@@ -123,6 +123,7 @@ export async function containerMachine(): Promise<ContainerMachine> {
                 host,
                 ports: {
                     ...machines,
+                    makeHome: () => Promise.resolve(),
                     async fetchRootfs(_host, {destination}) {
                         log.push('fetch');
                         await mkdir(join(root, destination), {mode: 0o755});
