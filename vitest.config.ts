@@ -13,6 +13,9 @@ function tier(name: string, testTimeout: number) {
             testTimeout,
             hookTimeout: Math.max(testTimeout, 30_000),
             expect: {poll: {timeout: 15_000}},
+            ...(name === 'guest' || name === 'desktop'
+                ? {globalSetup: 'tests/lab/install-once.ts'}
+                : {}),
             fileParallelism: name === 'unit' || name === 'guest',
         },
     };
