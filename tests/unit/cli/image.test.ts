@@ -197,21 +197,22 @@ describe('the history', () => {
         const text = historyText(
             [
                 {...entry, to: {...one, version: '2'}, outcome: 'done', error: ''},
-                {...entry, to: null, outcome: 'failed', error: 'No \u001b[2Jnetwork'},
+                {...entry, to: null, uid: 1001, outcome: 'failed', error: 'No \u001b[2Jnetwork'},
             ],
+            new Map([[1001, 'alice']]),
             plain,
         );
         expect(text).toBe(
             [
-                'TIME   OPERATION  TARGET  FROM  TO  UID   OUTCOME\n',
-                'never  update     -       1     2   1000  done\n',
-                'never  update     -       1     -   1000  failed: No \ufffd[2Jnetwork\n',
+                'TIME   OPERATION  TARGET  FROM  TO  USER   OUTCOME\n',
+                'never  update     -       1     2   1000   done\n',
+                'never  update     -       1     -   alice  failed: No \ufffd[2Jnetwork\n',
             ].join(''),
         );
     });
 
     it('may be empty', () => {
-        expect(historyText([], plain)).toBe('Nothing was done to the image yet.\n');
+        expect(historyText([], new Map(), plain)).toBe('Nothing was done to the image yet.\n');
     });
 });
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What is only shown.
 
+import {readAccount} from '../../host/passwd.ts';
 import {readHistory} from '../../image/history.ts';
 import type {CommandAction} from '../context.ts';
 import {SUCCESS} from '../exit-codes.ts';
@@ -31,6 +32,11 @@ export const listChannels: CommandAction = async context => {
 /** Read from its file: needs no service. */
 export const showHistory: CommandAction = async ({host, output}) => {
     const history = (await readHistory(host)).toReversed();
-    output.result({history}, () => historyText(history, output.style));
+    const uids = [...new Set(history.map(({uid}) => uid))];
+    const accounts = await Promise.all(uids.map(uid => readAccount(host, uid)));
+    const names = new Map(
+        accounts.flatMap(account => (account ? [[account.uid, account.name]] : [])),
+    );
+    output.result({history}, () => historyText(history, names, output.style));
     return SUCCESS;
 };

@@ -118,8 +118,16 @@ export function channelsText(channels: readonly ChannelSummary[], style: TableSt
     return table(['', 'NAME', 'IMAGE', 'DESCRIPTION'], rows, style);
 }
 
-/** The newest first. */
-export function historyText(entries: readonly HistoryEntry[], style: TableStyle): string {
+/**
+ * The newest first.
+ *
+ * @param names of users by uid; of one that is gone, the uid is shown
+ */
+export function historyText(
+    entries: readonly HistoryEntry[],
+    names: ReadonlyMap<number, string>,
+    style: TableStyle,
+): string {
     if (entries.length === 0) return 'Nothing was done to the image yet.\n';
     const rows = entries.map(({time, operation, target, from, to, uid, outcome, error}) => [
         timeText(time),
@@ -127,10 +135,10 @@ export function historyText(entries: readonly HistoryEntry[], style: TableStyle)
         target || NOTHING,
         historyName(from),
         historyName(to),
-        String(uid),
+        names.get(uid) ?? String(uid),
         error === '' ? outcome : `${outcome}: ${error}`,
     ]);
-    return table(['TIME', 'OPERATION', 'TARGET', 'FROM', 'TO', 'UID', 'OUTCOME'], rows, style);
+    return table(['TIME', 'OPERATION', 'TARGET', 'FROM', 'TO', 'USER', 'OUTCOME'], rows, style);
 }
 
 function historyName(image: HistoryImage | null): string {
