@@ -33,7 +33,17 @@ const tsTypes = {
 };
 
 /** Of helper/src/main. */
-const PROGRAMS = ['snowd', 'snowctl', 'snow-image-job', 'snow-intune-job', 'snow-next-boot'];
+const PROGRAMS = [
+    'snowd',
+    'snowctl',
+    'snow-broker',
+    'snow-image-job',
+    'snow-intune-job',
+    'snow-next-boot',
+];
+
+const HEADER =
+    '// SPDX-License-Identifier: GPL-2.0-or-later\n// Made by build.mjs from interfaces/*.xml.\n\n';
 
 await generateInterfaces();
 if (flags.has('--extension')) {
@@ -61,8 +71,12 @@ async function generateInterfaces() {
     for (const file of (await readdir('interfaces')).sort()) {
         const xml = await readFile(`interfaces/${file}`, 'utf8');
         const {name, method = [], property = [], signal = []} = parser.parse(xml).node.interface;
+        if (!name.startsWith('org.frostyard.')) {
+            await generateForeign(name, method, xml);
+            continue;
+        }
         const short = name.slice(name.lastIndexOf('.') + 1);
-        sources[short] = xml.replace(/<\?xml.*?\?>\s*/s, '').replace(/\s*<!--.*?-->/gs, '');
+        sources[short] = bare(xml);
         tables.push({
             name,
             short,
@@ -73,8 +87,6 @@ async function generateInterfaces() {
         types.push(interfaceType(short, method.map(describeMethod), property));
     }
 
-    const header =
-        '// SPDX-License-Identifier: GPL-2.0-or-later\n// Made by build.mjs from interfaces/*.xml.\n\n';
     const table = tables
         .map(({name, short, methods, properties, signals}) => {
             const value = {
@@ -87,7 +99,7 @@ async function generateInterfaces() {
             return `export const ${short}Interface = ${JSON.stringify(value, null, 4)} as const;\n`;
         })
         .join('\n');
-    await writeIfChanged('helper/src/generated/dbus.ts', `${header}${table}\n${types.join('\n')}`);
+    await writeIfChanged('helper/src/generated/dbus.ts', `${HEADER}${table}\n${types.join('\n')}`);
 
     const xml = Object.entries(sources)
         .map(([short, text]) => `export const ${short}Xml = ${JSON.stringify(text)};\n`)
@@ -95,7 +107,20 @@ async function generateInterfaces() {
     const shellTypes = tables
         .map(({short, properties}) => propertiesType(short, properties))
         .join('\n');
-    await writeIfChanged('extension/src/generated/dbus.ts', `${header}${xml}\n${shellTypes}`);
+    await writeIfChanged('extension/src/generated/dbus.ts', `${HEADER}${xml}\n${shellTypes}`);
+}
+
+/** An interface of others, which snowd does not serve: its name, its methods and its document. */
+async function generateForeign(name, methods, xml) {
+    const short = name.slice(name.lastIndexOf('.') + 1);
+    const value = {name, methods: methods.map(method => method.name), xml: bare(xml)};
+    const table = `export const ${short}Interface = ${JSON.stringify(value, null, 4)} as const;\n`;
+    await writeIfChanged(`helper/src/generated/${short.toLowerCase()}.ts`, `${HEADER}${table}`);
+}
+
+/** Without what is for people. */
+function bare(xml) {
+    return xml.replace(/<\?xml.*?\?>\s*/s, '').replace(/\s*<!--.*?-->/gs, '');
 }
 
 function describeMethod({name, arg = [], annotation = []}) {

@@ -4,11 +4,12 @@ import tseslint from 'typescript-eslint';
 
 /** Imports point one way, main -> bus, cli -> domain -> host: what each folder must not import. */
 const forbidden = {
-    'helper/src/host': ['bus', 'cli', 'features', 'image', 'intune', 'main'],
-    'helper/src/features': ['bus', 'cli', 'image', 'intune', 'main'],
-    'helper/src/image': ['bus', 'cli', 'features', 'intune', 'main'],
-    'helper/src/intune': ['bus', 'cli', 'features', 'main'],
-    'helper/src/bus': ['cli', 'features', 'image', 'intune', 'main'],
+    'helper/src/host': ['broker', 'bus', 'cli', 'features', 'image', 'intune', 'main'],
+    'helper/src/features': ['broker', 'bus', 'cli', 'image', 'intune', 'main'],
+    'helper/src/image': ['broker', 'bus', 'cli', 'features', 'intune', 'main'],
+    'helper/src/intune': ['broker', 'bus', 'cli', 'features', 'main'],
+    'helper/src/broker': ['bus', 'cli', 'features', 'image', 'intune', 'main'],
+    'helper/src/bus': ['broker', 'cli', 'features', 'image', 'intune', 'main'],
     'helper/src/cli': ['bus', 'main'],
     'helper/src/main': [],
     'extension/src': ['helper'],

@@ -12,6 +12,7 @@ const prefix = process.env.PREFIX ?? '/usr';
 const files = [
     ['dist/snowctl', 'bin/snowctl'],
     ['dist/snowd', 'lib/snow-control/snowd'],
+    ['dist/snow-broker', 'lib/snow-control/snow-broker'],
     ['dist/snow-image-job', 'lib/snow-control/snow-image-job'],
     ['dist/snow-intune-job', 'lib/snow-control/snow-intune-job'],
     ['dist/snow-next-boot', 'lib/snow-control/snow-next-boot'],
@@ -24,7 +25,12 @@ const files = [
         'data/dbus/org.frostyard.Snow1.service',
         'share/dbus-1/system-services/org.frostyard.Snow1.service',
     ],
+    [
+        'data/dbus/com.microsoft.identity.broker1.service',
+        'share/dbus-1/services/com.microsoft.identity.broker1.service',
+    ],
     ['data/systemd/snowd.service', 'lib/systemd/system/snowd.service'],
+    ['data/systemd/snow-broker.service', 'lib/systemd/user/snow-broker.service'],
     [
         'data/systemd/snow-features-update.service',
         'lib/systemd/system/snow-features-update.service',
@@ -65,6 +71,10 @@ const files = [
         'interfaces/org.frostyard.Snow1.Job.xml',
         'share/dbus-1/interfaces/org.frostyard.Snow1.Job.xml',
     ],
+    [
+        'interfaces/com.microsoft.identity.broker1.xml',
+        'share/dbus-1/interfaces/com.microsoft.identity.Broker1.xml',
+    ],
     ['data/channels.d/cayo.conf', 'lib/snow-control/channels.d/cayo.conf'],
     ['data/channels.d/cayoloaded.conf', 'lib/snow-control/channels.d/cayoloaded.conf'],
     ['data/channels.d/snow.conf', 'lib/snow-control/channels.d/snow.conf'],
@@ -86,7 +96,10 @@ const links = [
     ],
 ];
 /** Directories that are ours alone. */
-const directories = [['dist/extension', `share/gnome-shell/extensions/${UUID}`]];
+const directories = [
+    ['dist/extension', `share/gnome-shell/extensions/${UUID}`],
+    ['data/container', 'lib/snow-control/container'],
+];
 
 const below = path => resolve('/', join(destination, prefix, path));
 

@@ -9,9 +9,10 @@ import type {Duplex} from 'node:stream';
 
 import {Message, type MessageBus, MessageType, Variant, systemBus} from '@jellybrick/dbus-next';
 
+import {BusError} from './bus-error.ts';
 import {type ErrorCode, SnowError} from './error.ts';
 
-export {Variant};
+export {BusError, Variant};
 
 const BUS = 'org.freedesktop.DBus';
 const BUS_PATH = '/org/freedesktop/DBus';
@@ -25,17 +26,6 @@ const MAX_BODY = 1024 * 1024;
 const DO_NOT_QUEUE = 0x4;
 const PRIMARY_OWNER = 1;
 const ALREADY_OWNER = 4;
-
-/** An error that has a name on the bus. */
-export class BusError extends Error {
-    readonly errorName: string;
-
-    constructor(errorName: string, message: string, options?: ErrorOptions) {
-        super(message, options);
-        this.name = 'BusError';
-        this.errorName = errorName;
-    }
-}
 
 export interface MethodCall {
     readonly destination: string;
