@@ -2,14 +2,19 @@
 // What a caller gives the service besides its arguments: FIFOs in a directory that it made for that.
 
 import {constants} from 'node:fs';
+import {type FileHandle, readlink} from 'node:fs/promises';
 import {Socket} from 'node:net';
 
 import {SnowError} from './error.ts';
+import type {StreamPaths} from './host.ts';
 import {OpenedDirectory} from './opened-directory.ts';
+import {openSafely} from './safe-open.ts';
 
 /** Milliseconds. */
 const LINE_TIMEOUT = 60_000;
 const MAX_LINE = 1024;
+const O_PATH = 0o10000000;
+const STREAMS = ['stdin', 'stdout', 'stderr'] as const;
 
 /** Throws SnowError InvalidArgs where a caller's directory cannot be. */
 export function checkPipesPath(path: string, caller: number): void {
@@ -29,11 +34,7 @@ export async function readCallersLine(
     caller: number,
     signal: AbortSignal,
 ): Promise<string | null> {
-    checkPipesPath(path, caller);
-    await using directory = await OpenedDirectory.open(path);
-    if (!directory) throw new SnowError('NotFound', `There is no directory ${path}`);
-    if ((await directory.owner()) !== caller || ((await directory.mode()) & 0o077) !== 0)
-        throw new SnowError('NotAuthorized', `${path} is not the caller’s own, of mode 0700`);
+    await using directory = await openPipes(path, caller);
     // Opened for both, so that nobody is waited for, and it does not end with the first writer.
     const handle = await directory.openFile(name, constants.O_RDWR | constants.O_NONBLOCK);
     if (!handle) return null;
@@ -48,6 +49,93 @@ export async function readCallersLine(
         await handle.close().catch(() => {
             // The socket that read from it has closed it.
         });
+    }
+}
+
+/** The standard streams of a program, as long as this is not disposed of. */
+export interface CallersStreams extends AsyncDisposable {
+    readonly paths: StreamPaths;
+}
+
+/**
+ * Opens the FIFOs stdin, stdout and stderr of a caller, or the terminal that they are links to, for
+ * their place alone: whoever opens the paths waits for the caller's end of a FIFO, as always. A program
+ * of other ids that opens /dev/stdout anew can do so when the FIFOs have the mode 0666; nobody else
+ * gets at them, the directory being the caller's. Throws SnowError NotFound, NotAuthorized, WrongState,
+ * InvalidArgs.
+ */
+export async function openCallersStreams(
+    path: string,
+    caller: number,
+    isTerminal: boolean,
+): Promise<CallersStreams> {
+    await using directory = await openPipes(path, caller);
+    const opened: AsyncDisposable[] = [];
+    const dispose = async (): Promise<void> => {
+        for (const each of opened) await each[Symbol.asyncDispose]();
+    };
+    const open = isTerminal ? openTerminal : openFifo;
+    try {
+        const paths: Partial<Record<(typeof STREAMS)[number], string>> = {};
+        for (const name of STREAMS) {
+            const thing = await open(directory, name, caller);
+            opened.push(thing);
+            paths[name] = thing.descriptorPath;
+        }
+        return {paths: paths as StreamPaths, [Symbol.asyncDispose]: dispose};
+    } catch (error) {
+        await dispose();
+        throw error;
+    }
+}
+
+interface Opened extends AsyncDisposable {
+    readonly descriptorPath: string;
+}
+
+async function openFifo(directory: OpenedDirectory, name: string, caller: number): Promise<Opened> {
+    const handle = await directory.openFile(name, O_PATH);
+    if (!handle) throw new SnowError('NotFound', `There is no ${directory.path}/${name}`);
+    const status = await handle.stat();
+    if (!status.isFIFO() || status.uid !== caller) {
+        await handle.close();
+        throw new SnowError('NotAuthorized', `${directory.path}/${name} is no FIFO of the caller`);
+    }
+    return asOpened(handle);
+}
+
+async function openTerminal(
+    directory: OpenedDirectory,
+    name: string,
+    caller: number,
+): Promise<Opened> {
+    const path = `${directory.path}/${name}`;
+    const target = await readlink(`${directory.descriptorPath}/${name}`).catch(() => '');
+    if (!/^\/dev\/pts\/\d{1,6}$/.test(target))
+        throw new SnowError('InvalidArgs', `${path} is no link to a terminal`);
+    const terminal = await openSafely(target, {type: 'character-device', owner: caller});
+    if (!terminal) throw new SnowError('NotFound', `There is no ${target}`);
+    return terminal;
+}
+
+function asOpened(handle: FileHandle): Opened {
+    return {
+        descriptorPath: `/proc/${process.pid}/fd/${handle.fd}`,
+        [Symbol.asyncDispose]: () => handle.close(),
+    };
+}
+
+async function openPipes(path: string, caller: number): Promise<OpenedDirectory> {
+    checkPipesPath(path, caller);
+    const directory = await OpenedDirectory.open(path);
+    if (!directory) throw new SnowError('NotFound', `There is no directory ${path}`);
+    try {
+        if ((await directory.owner()) !== caller || ((await directory.mode()) & 0o077) !== 0)
+            throw new SnowError('NotAuthorized', `${path} is not the caller’s own, of mode 0700`);
+        return directory;
+    } catch (error) {
+        await directory.close();
+        throw error;
     }
 }
 

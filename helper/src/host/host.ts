@@ -207,6 +207,21 @@ export interface UnitProperties {
     readonly privateNetwork?: boolean;
 }
 
+export interface RunUnitOptions extends ProgramOptions {
+    /** Milliseconds; default 60 000, Infinity: no limit. */
+    readonly timeout?: number;
+    readonly properties?: UnitProperties;
+    /** In place of input and of what the result says was printed. */
+    readonly streams?: StreamPaths;
+}
+
+/** Absolute paths of what are a program's standard streams. */
+export interface StreamPaths {
+    readonly stdin: string;
+    readonly stdout: string;
+    readonly stderr: string;
+}
+
 /** For work that goes on without the process that started it. */
 export interface StartUnitOptions {
     /** Shown by systemctl(1), and by whoever shuts the machine down meanwhile. */
@@ -227,7 +242,7 @@ export interface Systemd {
     runUnit(
         name: string,
         command: readonly [string, ...string[]],
-        options?: ProgramOptions & {readonly properties?: UnitProperties},
+        options?: RunUnitOptions,
     ): Promise<ProgramResult>;
     /**
      * Has a program run as a transient unit of Type=oneshot, logged in the journal, that outlives

@@ -43,6 +43,15 @@ export class OpenedDirectory implements AsyncDisposable {
         return at;
     }
 
+    /** The directory that a descriptor is of, by its path /proc/PID/fd/N, which is to be trusted. */
+    static async ofDescriptor(path: string): Promise<OpenedDirectory> {
+        try {
+            return new OpenedDirectory(path, await open(path, constants.O_DIRECTORY | O_PATH));
+        } catch (error) {
+            throw asSnowError(error, `Cannot open ${path}`);
+        }
+    }
+
     /** For other programs of root, as long as this is open. */
     get descriptorPath(): string {
         return `/proc/${process.pid}/fd/${this.#handle.fd}`;

@@ -5,7 +5,7 @@ import {constants} from 'node:os';
 import {type BusConnection, Variant, connectToSystemBus} from './dbus.ts';
 import {SnowError} from './error.ts';
 import {localFiles} from './files.ts';
-import type {ProgramOptions, ProgramResult, Systemd, UnitProperties} from './host.ts';
+import type {ProgramResult, RunUnitOptions, StreamPaths, Systemd} from './host.ts';
 import {MAX_BUFFER, TIMEOUT, programEnvironment} from './programs.ts';
 import {ServiceManager, type UnitProperty, serviceManagerError} from './service-manager.ts';
 
@@ -77,9 +77,9 @@ async function runToItsEnd(
     manager: ServiceManager,
     unit: string,
     command: readonly [string, ...string[]],
-    options: ProgramOptions & {readonly properties?: UnitProperties},
+    options: RunUnitOptions,
 ): Promise<ProgramResult> {
-    const {input, signal, timeout = TIMEOUT, maxBuffer = MAX_BUFFER, properties} = options;
+    const {signal, timeout = TIMEOUT, maxBuffer = MAX_BUFFER, properties} = options;
     const cancelled = new SnowError('Cancelled', `${command[0]} was stopped`);
     if (signal?.aborted) throw cancelled;
     const files = localFiles('');
@@ -97,11 +97,15 @@ async function runToItsEnd(
         ['Description', new Variant('s', command.join(' '))],
         // It stays until its exit status is read.
         ['AddRef', new Variant('b', true)],
-        ['TimeoutStartUSec', new Variant('t', BigInt(Math.ceil(timeout * 1000)))],
+        ['TimeoutStartUSec', new Variant('t', microseconds(timeout))],
         stopTimeoutProperty(STOP_TIMEOUT),
-        ['StandardOutputFileToTruncate', new Variant('s', stdout)],
-        ['StandardErrorFileToTruncate', new Variant('s', stderr)],
-        ...(input === undefined ? [] : inputProperties(input)),
+        ...(options.streams
+            ? streamProperties(options.streams)
+            : ([
+                  ['StandardOutputFileToTruncate', new Variant('s', stdout)],
+                  ['StandardErrorFileToTruncate', new Variant('s', stderr)],
+                  ...(options.input === undefined ? [] : inputProperties(options.input)),
+              ] as const)),
         ...(properties?.privateNetwork
             ? [['PrivateNetwork', new Variant('b', true)] as const]
             : []),
@@ -162,6 +166,18 @@ function inputProperties(input: string | Uint8Array): readonly UnitProperty[] {
         ['StandardInput', new Variant('s', 'data')],
         ['StandardInputData', new Variant('ay', Buffer.from(input))],
     ];
+}
+
+function streamProperties({stdin, stdout, stderr}: StreamPaths): readonly UnitProperty[] {
+    return [
+        ['StandardInputFile', new Variant('s', stdin)],
+        ['StandardOutputFile', new Variant('s', stdout)],
+        ['StandardErrorFile', new Variant('s', stderr)],
+    ];
+}
+
+function microseconds(milliseconds: number): bigint {
+    return milliseconds === Infinity ? INFINITY : BigInt(Math.ceil(milliseconds * 1000));
 }
 
 function stopTimeoutProperty(seconds: number): UnitProperty {

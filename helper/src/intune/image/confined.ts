@@ -25,6 +25,8 @@ export interface ConfinedRun {
     readonly environment?: Readonly<Record<string, string>>;
     /** Whether the program is handed root's credentials for registries. */
     readonly withCredentials?: boolean;
+    /** Its standard input. */
+    readonly input?: string | Uint8Array;
     /** Milliseconds. */
     readonly timeout?: number;
     /** Now and then while it runs; what it throws stops the program, and is thrown. */
@@ -39,7 +41,7 @@ export async function runConfined(
 ): Promise<ProgramResult> {
     if (!host.systemd)
         throw new SnowError('NotSupported', 'Images are fetched by a running system only');
-    const {unit, command, timeout = TIMEOUT} = run;
+    const {unit, command, input, timeout = TIMEOUT} = run;
     const over = new AbortController();
     const ended = new AbortController();
     let failure: unknown = null;
@@ -51,7 +53,11 @@ export async function runConfined(
     try {
         const result = await host.programs.run(
             ['systemd-run', ...(await unitOptions(host, run)), '--', ...command],
-            {signal: AbortSignal.any([signal, over.signal]), timeout},
+            {
+                signal: AbortSignal.any([signal, over.signal]),
+                timeout,
+                ...(input === undefined ? {} : {input}),
+            },
         );
         if (result.exitCode === null)
             throw new SnowError('Network', `${command[0]} did not end in time`);
