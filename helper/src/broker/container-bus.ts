@@ -27,6 +27,11 @@ export interface ContainerBusOptions {
     readonly onLost: (reason: string) => void;
 }
 
+interface Run {
+    /** Throws when the program ends, or cannot be followed any more. */
+    readonly failed: Promise<never>;
+}
+
 interface Attempt {
     readonly mayStart: boolean;
     readonly connection: Promise<WireConnection>;
@@ -133,7 +138,7 @@ export class ContainerBus {
         const way = await FifoWay.create(pipesParent);
         const waiting = new AbortController();
         try {
-            const failed = await this.#run(bus, way);
+            const {failed} = await this.#run(bus, way);
             const signal = AbortSignal.any([this.#stop.signal, waiting.signal]);
             const opening = WireConnection.open(way, {maxBody, signal});
             // One of them is not waited for any more.
@@ -148,8 +153,8 @@ export class ContainerBus {
         }
     }
 
-    /** Has the program run. What it returns throws when that ends, or cannot be followed any more. */
-    async #run(bus: BusConnection, way: FifoWay): Promise<Promise<never>> {
+    /** Has the program run. */
+    async #run(bus: BusConnection, way: FifoWay): Promise<Run> {
         const {Variant} = await import('../host/dbus.ts');
         const ends = new Map<string, SnowError>();
         let job = '';
@@ -183,7 +188,7 @@ export class ContainerBus {
         job = String(path);
         const failure = ends.get(job);
         if (failure) fail(failure);
-        return failed;
+        return {failed};
     }
 
     #object(): {readonly destination: string; readonly path: string} {
