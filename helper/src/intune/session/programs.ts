@@ -57,7 +57,8 @@ export async function openApplication(
     if (exitCode === 0) return;
     if (/executable .*(No such file|not found)/i.test(stderr))
         throw new SnowError('NotFound', `The container has no program ${program}`);
-    throw new SnowError('Failed', `${application} cannot be started: ${lastLine(stderr)}`);
+    const why = lastLine(stderr) || 'the container’s systemd cannot execute it';
+    throw new SnowError('Failed', `${application} cannot be started: ${why}`);
 }
 
 /**
