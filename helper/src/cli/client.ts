@@ -13,7 +13,7 @@ import {
 import type {Progress, Results} from '../host/domain.ts';
 import {SnowError} from '../host/error.ts';
 import {startTextAgent} from '../host/text-agent.ts';
-import type {ChangeRequest, Runner, RunningJob} from './runner.ts';
+import type {ChangeRequest, OptionValue, Runner, RunningJob} from './runner.ts';
 import {jobError, serviceError} from './service-errors.ts';
 
 const BUS_NAME = 'org.frostyard.Snow1';
@@ -97,9 +97,9 @@ export class ServiceClient implements Runner {
                 interface: interfaceName,
                 member: method,
                 signature: `${signature}a{sv}`,
-                body: [...args, withVariants(options)],
+                body: [...args, options].map(withVariants),
             });
-            return this.#follow(String(job), path === 'Image');
+            return this.#follow(String(job), request);
         } catch (error) {
             throw serviceError(error);
         } finally {
@@ -171,7 +171,7 @@ export class ServiceClient implements Runner {
             this.#bus.watchOwner(BUS_NAME, owner => {
                 const reason = 'The service snowd stopped in the middle';
                 for (const job of this.#jobs.values()) {
-                    if (!job.outlivesService) job.lose(reason);
+                    if (!job.goesOn) job.lose(reason);
                     else if (owner === '' && !job.isOver) void this.#findAgain(job, reason);
                 }
             }),
@@ -182,12 +182,16 @@ export class ServiceClient implements Runner {
         });
     }
 
-    /** A change of the image goes on without the service, which knows of it when it is started again. */
+    /** What goes on without the service, which knows of it when it is started again. */
     async #findAgain(job: FollowedJob, reason: string): Promise<void> {
         this.#jobs.delete(job.path);
+        const wanted = job.goesOn;
         try {
-            const isIt = ({operation, state}: JobState): boolean =>
-                operation.startsWith('image.') && state === 'running';
+            const isIt = ({operation, target, state}: JobState): boolean =>
+                wanted !== undefined &&
+                operation.startsWith(wanted.operation) &&
+                (wanted.target === undefined || target === wanted.target) &&
+                state === 'running';
             const number = (await this.listJobs(true)).find(isIt)?.number;
             if (number === undefined) {
                 job.lose(reason);
@@ -202,8 +206,8 @@ export class ServiceClient implements Runner {
         }
     }
 
-    #follow(path: string, outlivesService: boolean): RunningJob {
-        const job = new FollowedJob(path, outlivesService);
+    #follow(path: string, request: ChangeRequest): RunningJob {
+        const job = new FollowedJob(path, request);
         this.#jobs.set(path, job);
         for (const signal of this.#early) if (signal.path === path) job.hear(signal);
         return {
@@ -260,7 +264,8 @@ export class ServiceClient implements Runner {
 /** What the signals told of one job. */
 class FollowedJob {
     path: string;
-    readonly outlivesService: boolean;
+    readonly goesOn: ChangeRequest['goesOn'];
+    readonly #shownBy: string;
     isOver = false;
     readonly #ended: Promise<Results>;
     #resolve: (results: Results) => void = () => undefined;
@@ -268,9 +273,10 @@ class FollowedJob {
     #progress: Progress | null = null;
     #latest: Readonly<Record<string, unknown>> = {};
 
-    constructor(path: string, outlivesService: boolean) {
+    constructor(path: string, {goesOn, shownBy = 'features list'}: ChangeRequest) {
         this.path = path;
-        this.outlivesService = outlivesService;
+        this.goesOn = goesOn;
+        this.#shownBy = shownBy;
         this.#ended = new Promise((resolve, reject) => {
             this.#resolve = resolve;
             this.#reject = reject;
@@ -293,10 +299,8 @@ class FollowedJob {
     }
 
     lose(reason: string): void {
-        const command = this.outlivesService ? 'image status' : 'features list';
-        this.#reject(
-            new SnowError('Failed', `${reason}; "snowctl ${command}" shows what is there now`),
-        );
+        const text = `${reason}; "snowctl ${this.#shownBy}" shows what is there now`;
+        this.#reject(new SnowError('Failed', text));
     }
 
     #tell(changed: Readonly<Record<string, unknown>>): void {
@@ -327,9 +331,19 @@ function cancelCall(path: string) {
     return {path, interface: JobInterface.name, member: 'Cancel', signature: 'a{sv}', body: [{}]};
 }
 
-function withVariants(options: ChangeRequest['options']): Record<string, Variant> {
-    const entries = Object.entries(options);
-    return Object.fromEntries(entries.map(([key, value]) => [key, new Variant('b', value)]));
+/** A dictionary as a{sv}; anything else as it is. */
+function withVariants(argument: unknown): unknown {
+    if (typeof argument !== 'object' || argument === null || Array.isArray(argument))
+        return argument;
+    const entries = Object.entries(argument as Readonly<Record<string, OptionValue>>);
+    return Object.fromEntries(
+        entries.map(([key, value]) => [key, new Variant(signatureOf(value), value)]),
+    );
+}
+
+function signatureOf(value: OptionValue): string {
+    if (typeof value === 'boolean') return 'b';
+    return typeof value === 'string' ? 's' : 'as';
 }
 
 function jobState(path: string, properties: Readonly<Record<string, unknown>>): JobState {

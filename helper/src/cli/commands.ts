@@ -2,9 +2,27 @@
 // Every command and option of snowctl. Help, parsing, completions and the manual page are made
 // from these tables.
 
+import {
+    type IntuneCommandName,
+    type IntuneOptionName,
+    intuneCommands,
+    intuneOptions,
+} from './intune/commands.ts';
+
 /** What an operand names, so that a shell can complete it. */
 export type OperandKind =
-    'feature' | 'enabled' | 'disabled' | 'version' | 'channel' | 'job' | 'command' | 'switch';
+    | 'feature'
+    | 'enabled'
+    | 'disabled'
+    | 'version'
+    | 'channel'
+    | 'application'
+    | 'setting'
+    | 'job'
+    | 'command'
+    | 'switch'
+    /** Of a program: any text, which no shell can complete. */
+    | 'argument';
 
 export interface Operand {
     /** As shown in help: NAME. */
@@ -33,6 +51,7 @@ export type CommandName =
     | 'image unstage'
     | 'image channels'
     | 'image history'
+    | IntuneCommandName
     | 'jobs'
     | 'cancel'
     | 'doctor'
@@ -62,8 +81,12 @@ export type OptionName =
     | 'apply'
     | 'soft-reboot'
     | 'yes'
+    | IntuneOptionName
     | 'help'
     | 'version';
+
+/** What the value of an option names. */
+export type ValueKind = 'directory' | 'file' | 'user' | 'text' | 'choice';
 
 export interface Option {
     readonly name: OptionName;
@@ -71,7 +94,7 @@ export interface Option {
     /** The value it takes; `isOptional`: --name alone means `fallback`. */
     readonly value?: {
         readonly name: string;
-        readonly kind: 'directory' | 'choice';
+        readonly kind: ValueKind;
         readonly choices?: readonly string[];
         readonly fallback?: string;
     };
@@ -146,6 +169,7 @@ export const options: readonly Option[] = [
         details:
             'Restart without the firmware and the kernel where the staged image can be started so, and as usual where it cannot. Only with --apply.',
     },
+    ...intuneOptions,
     {
         name: 'yes',
         short: 'y',
@@ -192,6 +216,7 @@ const imageOptions: readonly OptionName[] = ['dry-run', 'no-wait', 'no-ask-passw
 export const groupSummaries: Readonly<Record<string, string>> = {
     features: 'Manage system extensions',
     image: 'Update, switch and roll back the system image',
+    intune: 'Make, start and use the container for Microsoft Intune',
 };
 
 export const commands: readonly Command[] = [
@@ -325,13 +350,14 @@ export const commands: readonly Command[] = [
         details:
             'List what was done to the image, the newest first: by which user, from which version to which, and how it ended.',
     },
+    ...intuneCommands,
     {
         name: 'jobs',
         operands: [],
         options: [],
         summary: 'List the jobs of the service',
         details:
-            'List the jobs that run, and those that ended since the service was started. A change of the image goes on without the service, and is listed all the same.',
+            'List the jobs that run, and those that ended since the service was started. A change of the image or of a container goes on without the service, and is listed all the same.',
     },
     {
         name: 'cancel',
@@ -346,7 +372,7 @@ export const commands: readonly Command[] = [
         options: ['root'],
         summary: 'Find out what is wrong and what to do about it',
         details:
-            'Look for what is wrong with the extensions, the system image and Snow Control itself, and say what to do about it.',
+            'Look for what is wrong with the extensions, the system image, the container for Intune and Snow Control itself, and say what to do about it.',
     },
     {
         name: 'help',

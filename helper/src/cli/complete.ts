@@ -27,6 +27,15 @@ async function findRows(
             return jobRows();
         case 'channel':
             return channelRows(host);
+        case 'application':
+            return [
+                ['edge', 'Microsoft Edge'],
+                ['portal', 'Intune Portal'],
+            ];
+        case 'setting': {
+            const {settingTypes} = await import('./intune/setting-types.ts');
+            return Object.keys(settingTypes).map(key => [`${key}=`, '']);
+        }
         default:
             return featureRows(kind, name, await readFeatures(host));
     }

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+import type {Readable, Writable} from 'node:stream';
+
 import type {Host} from '../host/host.ts';
 import type {Interrupts} from './interrupts.ts';
 import type {Output} from './output.ts';
@@ -14,6 +16,17 @@ export interface Context {
     readonly canAskOnTerminal: boolean;
     /** Asks on the terminal whether something is meant; null: there is none. */
     readonly confirm: ((question: string) => Promise<boolean>) | null;
+    /** Asks on the terminal for a line that nobody is to see; null: there is none. */
+    readonly askSecret: ((prompt: string) => Promise<string>) | null;
+    readonly environment: Readonly<Record<string, string | undefined>>;
+    readonly streams: Streams;
+}
+
+/** The standard streams themselves, for the programs of a container. */
+export interface Streams {
+    readonly stdin: Readable;
+    readonly stdout: Writable;
+    readonly stderr: Writable;
 }
 
 /** Does a command and returns the exit status. Throws SnowError. */

@@ -8,7 +8,7 @@ import {table} from './table.ts';
 
 export const listJobs: CommandAction = async context => {
     await using service = await connect(context);
-    const jobs = await service.listJobs(await isImageChanging(context));
+    const jobs = await service.listJobs(await doesJobGoOn(context));
     const {output} = context;
     output.result({jobs}, () =>
         jobs.length === 0
@@ -27,22 +27,15 @@ export const cancelJob: CommandAction = async (context, [word = '']) => {
     if (number === undefined)
         throw new SnowError('InvalidArgs', `${quoted(word)} is not the number of a job`);
     await using service = await connect(context);
-    await service.cancelJob(number, await isImageChanging(context));
+    await service.cancelJob(number, await doesJobGoOn(context));
     context.output.result({canceled: number}, () => `Job ${number} is canceled.\n`);
     return SUCCESS;
 };
 
-/** Its job goes on without the service, which finds it again when it is started. */
-async function isImageChanging({host}: Context): Promise<boolean> {
-    const {JOB_STATE, readJobState} = await import('../image/job-state.ts');
-    // Most machines have had none since they were booted.
-    if ((await host.files.status(JOB_STATE)) === null) return false;
-    try {
-        return (await readJobState(host))?.state === 'running';
-    } catch (error) {
-        if (error instanceof SnowError) return false;
-        throw error;
-    }
+/** Whether a job goes on without the service, which finds it again when it is started. */
+async function doesJobGoOn({host}: Context): Promise<boolean> {
+    const {readGoingOn} = await import('./going-on.ts');
+    return readGoingOn(host);
 }
 
 function connect({settings, canAskOnTerminal}: Context) {

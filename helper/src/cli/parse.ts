@@ -12,6 +12,7 @@ import {
     optionsOf,
     switchWords,
 } from './commands.ts';
+import {type IntuneSettings, intuneSettingsOf} from './intune/settings.ts';
 import {didYouMean} from './suggestions.ts';
 import {quoted} from './text.ts';
 
@@ -33,6 +34,7 @@ export interface Settings {
     readonly isConfirmed: boolean;
     /** Empty: this machine. */
     readonly root: string;
+    readonly intune: IntuneSettings;
 }
 
 /** What a command line asks for. */
@@ -86,9 +88,11 @@ export function jsonModeOf(args: readonly string[]): JsonMode {
 }
 
 function checkText(args: readonly string[]): void {
+    const end = args.indexOf('--');
     for (const [index, arg] of args.entries()) {
-        // Node puts U+FFFD where an argument is no UTF-8.
-        if (/[\p{Cc}\ufffd]/u.test(arg))
+        // What goes to a program may have more lines. Node puts U+FFFD where an argument is no UTF-8.
+        const isVerbatim = end >= 0 && index > end;
+        if ((isVerbatim ? /\ufffd/ : /[\p{Cc}\ufffd]/u).test(arg))
             throw usage(
                 `Argument ${index + 1} is not plain text (UTF-8 without control characters)`,
             );
@@ -167,6 +171,7 @@ function settingsOf(values: ReadonlyMap<OptionName, string>): Settings {
         isConfirmed: values.has('yes'),
         // As for systemd's tools, the root of this machine is this machine.
         root: (values.get('root') ?? '').replace(/^\/+$/, ''),
+        intune: intuneSettingsOf(values),
     };
 }
 
@@ -208,13 +213,23 @@ function helpTopic(words: readonly string[]): string {
     return findCommand(words).command.name;
 }
 
+const exclusions: readonly (readonly [OptionName, OptionName])[] = [
+    ['channel', 'image'],
+    ['password-file', 'no-password'],
+    ['undo', 'channel'],
+    ['undo', 'image'],
+];
+
 function checkOptions(
     command: Command,
     values: ReadonlyMap<OptionName, string>,
     operands: readonly string[],
 ): void {
-    if (values.has('root') && command.name.startsWith('image '))
-        throw usage('The image commands work on the running system only, and take no --root');
+    const [group = ''] = command.name.split(' ');
+    if (values.has('root') && ['image', 'intune'].includes(group))
+        throw usage(`The ${group} commands work on the running system only, and take no --root`);
+    if (values.has('json') && ['intune run', 'intune shell'].includes(command.name))
+        throw usage(`"${command.name}" prints what the program prints, and takes no --json`);
     const taken = optionsOf(command).map(({name}) => name);
     for (const name of values.keys()) {
         if (!taken.includes(name)) throw usage(`"${command.name}" takes no option --${name}`);
@@ -231,6 +246,9 @@ function checkOptions(
     } else if (values.has('soft-reboot')) {
         throw usage('--soft-reboot is of use with --apply only');
     }
+    for (const [one, other] of exclusions)
+        if (values.has(one) && values.has(other))
+            throw usage(`--${one} and --${other} exclude each other`);
     if (values.has('automatic') && operands.length > 0)
         throw usage('--automatic updates all, and takes no name');
 }
@@ -243,7 +261,12 @@ function checkOperands(command: Command, operands: readonly string[]): void {
         throw usage(
             `"${command.name}" has no use for ${quoted(operands[command.operands.length] ?? '')}`,
         );
-    if (operands.includes('')) throw usage(`"${command.name}" was given an empty name`);
+    for (const [index, operand] of operands.entries()) {
+        if ((command.operands[index] ?? last)?.kind === 'argument') continue;
+        if (operand === '') throw usage(`"${command.name}" was given an empty name`);
+        if (/\p{Cc}/u.test(operand))
+            throw usage(`"${command.name}" was given ${quoted(operand)}, which is not plain text`);
+    }
     const word = operands[0] ?? '';
     if (command.operands[0]?.kind === 'switch' && !switchWords.some(known => known === word))
         throw usage(`"${command.name}" takes ${switchWords.join(', ')}, not ${quoted(word)}`);

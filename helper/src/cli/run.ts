@@ -2,7 +2,7 @@
 import {SnowError} from '../host/error.ts';
 import {localHost} from '../host/local-host.ts';
 import type {CommandName} from './commands.ts';
-import type {CommandAction} from './context.ts';
+import type {CommandAction, Context} from './context.ts';
 import {exitCodes, SUCCESS} from './exit-codes.ts';
 import type {Interrupts} from './interrupts.ts';
 import {Output, type Sink} from './output.ts';
@@ -10,7 +10,7 @@ import {jsonModeOf, parseCommandLine, type Request} from './parse.ts';
 import {quoted} from './text.ts';
 
 /** The process, as far as a command line has to do with it. */
-export interface Surroundings {
+export interface Surroundings extends Pick<Context, 'askSecret' | 'streams'> {
     readonly version: string;
     readonly out: Sink;
     readonly err: Sink;
@@ -39,6 +39,20 @@ const actions: Readonly<Record<Exclude<CommandName, 'help'>, () => Promise<Comma
     'image unstage': async () => (await import('./image/change.ts')).unstageImage,
     'image channels': async () => (await import('./image/read.ts')).listChannels,
     'image history': async () => (await import('./image/read.ts')).showHistory,
+    'intune init': async () => (await import('./intune/make.ts')).initContainer,
+    'intune start': async () => (await import('./intune/machine.ts')).startContainer,
+    'intune stop': async () => (await import('./intune/machine.ts')).stopContainer,
+    'intune restart': async () => (await import('./intune/machine.ts')).restartContainer,
+    'intune open': async () => (await import('./intune/open.ts')).openApplication,
+    'intune shell': async () => (await import('./intune/run.ts')).openShell,
+    'intune run': async () => (await import('./intune/run.ts')).runInContainer,
+    'intune status': async () => (await import('./intune/read.ts')).showContainer,
+    'intune check': async () => (await import('./intune/machine.ts')).checkContainer,
+    'intune recreate': async () => (await import('./intune/make.ts')).recreateContainer,
+    'intune destroy': async () => (await import('./intune/make.ts')).destroyContainer,
+    'intune adopt': async () => (await import('./intune/make.ts')).adoptContainer,
+    'intune configure': async () => (await import('./intune/configure.ts')).configureContainer,
+    'intune autostart': async () => (await import('./intune/configure.ts')).switchAutostart,
     jobs: async () => (await import('./jobs.ts')).listJobs,
     cancel: async () => (await import('./jobs.ts')).cancelJob,
     doctor: async () => (await import('./doctor/doctor.ts')).runDoctor,
@@ -69,7 +83,17 @@ export async function runCommandLine(
 }
 
 async function perform(request: Request, surroundings: Surroundings): Promise<number> {
-    const {out, err, environment, interrupts, canAskOnTerminal, confirm, version} = surroundings;
+    const {
+        out,
+        err,
+        environment,
+        interrupts,
+        canAskOnTerminal,
+        confirm,
+        askSecret,
+        streams,
+        version,
+    } = surroundings;
     const output = (isQuiet: boolean): Output =>
         new Output(out, err, {json: request.json, isQuiet, environment});
     switch (request.kind) {
@@ -98,6 +122,9 @@ async function perform(request: Request, surroundings: Surroundings): Promise<nu
                 interrupts,
                 canAskOnTerminal,
                 confirm,
+                askSecret,
+                environment,
+                streams,
             };
             const action = await actions[command.name]();
             return action(context, operands);

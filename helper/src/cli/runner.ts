@@ -10,8 +10,19 @@ export interface ChangeRequest {
     /** Arguments before the options, with their D-Bus signature. */
     readonly signature: string;
     readonly args: readonly unknown[];
-    readonly options: Readonly<Record<string, boolean>>;
+    readonly options: Readonly<Record<string, OptionValue>>;
+    /** How its job, which goes on without the service, is found again; without it, it does not. */
+    readonly goesOn?: {
+        /** Beginning of its operation. */
+        readonly operation: string;
+        /** What it is done to; without it, anything. */
+        readonly target?: string;
+    };
+    /** The command of snowctl that shows what there is; `features list`. */
+    readonly shownBy?: string;
 }
+
+export type OptionValue = boolean | string | readonly string[];
 
 export interface RunningJob {
     /** Number of the job on the bus; null for one that runs in this process. */

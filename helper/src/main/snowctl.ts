@@ -5,6 +5,7 @@ import {confirmOn} from '../cli/confirmation.ts';
 import {exitCodes} from '../cli/exit-codes.ts';
 import {Interrupts} from '../cli/interrupts.ts';
 import {runCommandLine} from '../cli/run.ts';
+import {SecretPrompt} from '../cli/secret-prompt.ts';
 
 /** Of package.json; put in by the build. */
 declare const __VERSION__: string;
@@ -24,6 +25,7 @@ async function main(): Promise<number> {
     process.on('SIGINT', () => interrupts.interrupt());
 
     const hasTerminal = isatty(STDIN) && isatty(STDERR);
+    const secrets = new SecretPrompt(process.stdin, process.stderr, () => interrupts.interrupt());
     const status = await runCommandLine(process.argv.slice(2), {
         version: __VERSION__,
         out: process.stdout,
@@ -34,6 +36,8 @@ async function main(): Promise<number> {
         confirm: hasTerminal
             ? question => confirmOn(process.stdin, process.stderr, question)
             : null,
+        askSecret: hasTerminal ? prompt => secrets.ask(prompt) : null,
+        streams: process,
     });
     await new Promise(resolve => process.stdout.write('', resolve));
     if (writeError === '') return status;

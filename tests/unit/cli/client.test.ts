@@ -163,6 +163,8 @@ describe('a job', () => {
             signature: '',
             args: [],
             options: {'download-only': true},
+            goesOn: {operation: 'image.'},
+            shownBy: 'image status',
         };
         /** As a service answers that was started again. */
         const restarted =

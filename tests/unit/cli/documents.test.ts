@@ -109,7 +109,7 @@ describe('the completion of bash', () => {
     }
 
     it.each([
-        [[''], ['features', 'image', 'jobs', 'cancel', 'doctor', 'help']],
+        [[''], ['features', 'image', 'intune', 'jobs', 'cancel', 'doctor', 'help']],
         [['fe'], ['features']],
         [['features', 'e'], ['enable']],
         [
@@ -150,6 +150,20 @@ describe('the completion of bash', () => {
             ['--dry-run', '--download-only'],
         ],
         [['image', 'un'], ['unstage']],
+        [
+            ['intune', 'r'],
+            ['restart', 'run', 'recreate'],
+        ],
+        [
+            ['intune', 'recreate', '--channel', '=', ''],
+            ['stable', 'insiders'],
+        ],
+        [
+            ['intune', 'autostart', 'o'],
+            ['on', 'off'],
+        ],
+        [['intune', 'start', '--user', '=', 'roo'], ['root']],
+        [['intune', 'run', ''], []],
         [['cancel', ''], ['7']],
         [['help', 'features', 'c'], ['check']],
         [['nonsense', ''], []],

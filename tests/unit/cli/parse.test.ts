@@ -76,6 +76,7 @@ describe('options', () => {
             maySoftReboot: false,
             isConfirmed: false,
             root: '',
+            intune: expect.objectContaining({user: '', channel: '', isUndone: false}) as unknown,
         });
     });
 

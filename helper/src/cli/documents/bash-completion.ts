@@ -1,5 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-import {type Command, commands, type Option, options, optionsOf, switchWords} from '../commands.ts';
+import {
+    type Command,
+    commands,
+    type Operand,
+    type Option,
+    options,
+    optionsOf,
+    switchWords,
+    type ValueKind,
+} from '../commands.ts';
 import {COMPLETE} from '../parse.ts';
 import {type Choice, firstWords, groups, verbsOf} from './command-words.ts';
 
@@ -61,6 +70,10 @@ ${groups().flatMap(groupCases).join('\n')}
     case $kind in
         '') ;;
         fixed) _snowctl_offer "$cur" <<<"$choices" ;;
+        setting)
+            _snowctl_offer "$cur" < <(snowctl ${COMPLETE} setting 2>/dev/null)
+            compopt -o nospace
+            ;;
         version) _snowctl_offer "$cur" < <(snowctl ${COMPLETE} version "\${words[0]}" 2>/dev/null) ;;
         *) _snowctl_offer "$cur" < <(snowctl ${COMPLETE} "$kind" 2>/dev/null) ;;
     esac
@@ -80,12 +93,28 @@ function valuePatterns(): string {
         .join(' | ');
 }
 
+/** What bash itself knows. */
+const valueOffers: Readonly<Record<ValueKind, string>> = {
+    directory: generated('-o filenames', '-d'),
+    file: generated('-o filenames', '-f'),
+    user: generated('', '-u'),
+    text: ':',
+    choice: ':',
+};
+
+function generated(options: string, action: string): string {
+    return [
+        ...(options === '' ? [] : [`compopt ${options}`]),
+        `mapfile -t COMPREPLY < <(compgen ${action} -- "$cur")`,
+    ].join('\n            ');
+}
+
 function valueCase({name, value}: Option): readonly string[] {
     if (!value) return [];
     const pattern = value.fallback ? `--${name}=` : `--${name} | --${name}=`;
     const offer = value.choices
         ? `_snowctl_offer "$cur" <<<${lines(value.choices.map(choice => [choice, '']))}`
-        : 'compopt -o filenames\n            mapfile -t COMPREPLY < <(compgen -d -- "$cur")';
+        : valueOffers[value.kind];
     return [
         `        ${pattern})
             ${offer}
@@ -97,16 +126,21 @@ function valueCase({name, value}: Option): readonly string[] {
 function commandCase(command: Command): string {
     const {name, operands} = command;
     const size = name.split(' ').length;
-    const kinds = operands.map(({kind}) => (kind === 'switch' ? 'fixed' : kind));
+    const kinds = operands.map(kindWord);
     const last = operands.at(-1);
     const parts = [
         `words=("\${words[@]:${size}}")`,
         `operands=(${kinds.join(' ')})`,
-        ...(last?.repeats ? [`repeats=${last.kind}`] : []),
+        ...(last?.repeats ? [`repeats=${kindWord(last)}`] : []),
         ...(last?.kind === 'switch' ? [`choices=$'${switchWords.join('\\n')}'`] : []),
         `offered='${optionsOf(command).map(optionWord).join(' ')}'`,
     ];
     return `        '${name}${size === 1 ? " '*" : "'"}) ${parts.join(' ')} ;;`;
+}
+
+function kindWord({kind}: Operand): string {
+    if (kind === 'argument') return "''";
+    return kind === 'switch' ? 'fixed' : kind;
 }
 
 function groupCases(group: string): readonly string[] {

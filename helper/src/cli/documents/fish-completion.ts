@@ -101,9 +101,9 @@ function optionLine(
         ...(conditions ? [`-n '${conditions.join('; or ')}'`] : []),
         ...(short ? [`-s ${short}`] : []),
         `-l ${name}`,
-        ...(value?.kind === 'directory' ? ['-x', "-a '(__fish_complete_directories)'"] : []),
+        ...(value && !value.fallback ? valueParts(value) : []),
         `-d '${quoted(summary)}'`,
-        ...(value?.choices
+        ...(value?.choices && value.fallback
             ? [
                   // fish knows no value that can be left out: these are options of their own.
                   `\ncomplete -c snowctl -a '--${name}=${value.choices.at(-1)}' -n 'string match -q -- "--${name}=*" (commandline -ct)'`,
@@ -112,8 +112,23 @@ function optionLine(
     ].join(' ');
 }
 
+function valueParts({kind, choices}: NonNullable<Option['value']>): readonly string[] {
+    if (choices) return ['-x', `-a '${choices.join(' ')}'`];
+    switch (kind) {
+        case 'directory':
+            return ['-x', "-a '(__fish_complete_directories)'"];
+        case 'file':
+            return ['-r', '-F'];
+        case 'user':
+            return ['-x', "-a '(__fish_complete_users)'"];
+        default:
+            return ['-x'];
+    }
+}
+
 function operandLines(command: Command): readonly string[] {
-    return command.operands.map(({kind, repeats}, index) => {
+    return command.operands.flatMap(({kind, repeats}, index) => {
+        if (kind === 'argument') return [];
         const condition = `__snowctl_after ${index} ${repeats ? MANY : index} ${command.name}`;
         if (kind === 'switch')
             return choiceLines(

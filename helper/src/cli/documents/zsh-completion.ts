@@ -7,6 +7,7 @@ import {
     options,
     optionsOf,
     switchWords,
+    type ValueKind,
 } from '../commands.ts';
 import {COMPLETE} from '../parse.ts';
 import {
@@ -86,6 +87,15 @@ function commandCase(command: Command): string {
             ;;`;
 }
 
+/** What zsh itself knows. */
+const valueActions: Readonly<Record<ValueKind, string>> = {
+    directory: '_files -/',
+    file: '_files',
+    user: '_users',
+    text: ' ',
+    choice: ' ',
+};
+
 function optionSpec({name, short, value, summary}: Option): string {
     const text = `[${escaped(summary)}]`;
     if (!value) {
@@ -93,7 +103,7 @@ function optionSpec({name, short, value, summary}: Option): string {
             ? `'(-${short} --${name})'{-${short},--${name}}'${text}'`
             : `'--${name}${text}'`;
     }
-    const action = value.choices ? `(${value.choices.join(' ')})` : '_files -/';
+    const action = value.choices ? `(${value.choices.join(' ')})` : valueActions[value.kind];
     // `=-::` takes a value only after the equals sign, or none.
     const taking = value.fallback ? '=-' : '=';
     const colon = value.fallback ? '::' : ':';
@@ -104,6 +114,7 @@ function operandSpec({name, kind, isOptional, repeats}: Operand, position: numbe
     const place = repeats ? '*' : `${position}`;
     const colon = isOptional && !repeats ? '::' : ':';
     if (kind === 'switch') return `'${place}${colon}word:(${switchWords.join(' ')})'`;
+    if (kind === 'argument') return `'${place}${colon}${name}: '`;
     const action = kind === 'version' ? 'version "$line[1]"' : kind;
     return `'${place}${colon}${name}:{_snowctl_names ${action}}'`;
 }

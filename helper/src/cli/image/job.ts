@@ -53,6 +53,8 @@ export async function runImageJob(
         signature: 's'.repeat(args.length),
         args,
         options,
+        goesOn: {operation: 'image.'},
+        shownBy: 'image status',
     });
     const document = {job: job.number, operation, target: target ?? ''};
     output.event({type: 'job', ...document});

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import {SnowError} from '../../host/error.ts';
+import {readAccount, readAccountOf} from '../../host/passwd.ts';
+import {canOwn} from '../../intune/owner.ts';
+import type {Context} from '../context.ts';
+import {quoted} from '../text.ts';
+
+/** Whose container it is. */
+export interface ContainerOwner {
+    readonly uid: number;
+    /** Empty: nobody knows it. */
+    readonly name: string;
+}
+
+export function callersUid(): number {
+    return process.getuid?.() ?? 0;
+}
+
+/** The user of --user, or else the caller. Throws SnowError NotFound, InvalidArgs. */
+export async function findOwner({host, settings}: Context): Promise<ContainerOwner> {
+    const {user} = settings.intune;
+    const uid = callersUid();
+    if (user === '') {
+        if (!canOwn(uid))
+            throw new SnowError('InvalidArgs', 'Say whose container is meant: --user=USER');
+        return {uid, name: (await readAccount(host, uid))?.name ?? ''};
+    }
+    if (/^\d{1,10}$/.test(user)) {
+        const account = await readAccount(host, Number(user));
+        return {uid: Number(user), name: account?.name ?? ''};
+    }
+    const account = await readAccountOf(host, user);
+    if (!account) throw new SnowError('NotFound', `There is no user ${quoted(user)}`);
+    return account;
+}

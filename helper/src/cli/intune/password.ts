@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The password of a container's user, which is never an argument or a variable.
+
+import {resolve} from 'node:path';
+import type {Readable} from 'node:stream';
+
+import {SnowError} from '../../host/error.ts';
+import {passwordProblem} from '../../intune/session/password.ts';
+import type {Context} from '../context.ts';
+
+/** How often somebody may try. */
+const ATTEMPTS = 3;
+const MAX_LINE = 4096;
+
+/**
+ * Asks for it, or reads it from where the command line says. Null: there is to be none.
+ *
+ * @param user its name in the container
+ * @throws SnowError InvalidArgs, NotFound
+ */
+export async function obtainPassword(context: Context, user: string): Promise<string | null> {
+    const {settings, askSecret} = context;
+    const {passwordFile, isWithoutPassword} = settings.intune;
+    if (isWithoutPassword) return null;
+    if (passwordFile !== '') {
+        const password = await readPassword(context, passwordFile);
+        const problem = passwordProblem(password, user);
+        if (problem !== null) throw new SnowError('InvalidArgs', problem);
+        return password;
+    }
+    return askSecret ? askPassword(context, askSecret, user) : null;
+}
+
+async function askPassword(
+    {output}: Context,
+    askSecret: NonNullable<Context['askSecret']>,
+    user: string,
+): Promise<string> {
+    for (let attempt = 1; ; attempt++) {
+        const password = await askSecret('New password for the container: ');
+        const problem =
+            passwordProblem(password, user) ??
+            ((await askSecret('The same password again: ')) === password
+                ? null
+                : 'The two passwords are not the same');
+        if (problem === null) return password;
+        if (attempt === ATTEMPTS) throw new SnowError('InvalidArgs', problem);
+        output.note(`${problem}.`);
+    }
+}
+
+async function readPassword({host, streams}: Context, file: string): Promise<string> {
+    const text =
+        file === '-' ? await readLine(streams.stdin) : await host.files.readText(resolve(file));
+    if (text === null) throw new SnowError('NotFound', `There is no file ${file}`);
+    return text.split('\n')[0] ?? '';
+}
+
+/** Up to the end of the first line, or of the stream. */
+async function readLine(stream: Readable): Promise<string> {
+    let text = '';
+    for await (const chunk of stream) {
+        text += String(chunk);
+        if (text.includes('\n') || text.length > MAX_LINE) break;
+    }
+    return text;
+}
