@@ -39,6 +39,7 @@ const PROGRAMS = [
     'snow-broker',
     'snow-image-job',
     'snow-intune-job',
+    'snow-intune-prepare',
     'snow-next-boot',
 ];
 

@@ -15,6 +15,7 @@ const files = [
     ['dist/snow-broker', 'lib/snow-control/snow-broker'],
     ['dist/snow-image-job', 'lib/snow-control/snow-image-job'],
     ['dist/snow-intune-job', 'lib/snow-control/snow-intune-job'],
+    ['dist/snow-intune-prepare', 'lib/snow-control/snow-intune-prepare'],
     ['dist/snow-next-boot', 'lib/snow-control/snow-next-boot'],
     ['dist/man/snowctl.1', 'share/man/man1/snowctl.1'],
     ['dist/completions/snowctl.bash', 'share/bash-completion/completions/snowctl'],

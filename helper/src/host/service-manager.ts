@@ -47,6 +47,26 @@ export class ServiceManager {
         return String(job);
     }
 
+    /** Returns the path of the job. Throws SnowError NotFound. */
+    async startUnit(unit: string): Promise<string> {
+        const [job] = await this.#call('StartUnit', 'ss', [unit, 'replace']);
+        return String(job);
+    }
+
+    /** Has the files of all units read anew. */
+    async reload(): Promise<void> {
+        await this.#call('Reload');
+    }
+
+    /** A unit that is not there never failed. */
+    async resetFailed(unit: string): Promise<void> {
+        try {
+            await this.#call('ResetFailedUnit', 's', [unit]);
+        } catch (error) {
+            if (!(error instanceof SnowError && error.code === 'NotFound')) throw error;
+        }
+    }
+
     /** Waits for nothing. A unit that is not there is as good as stopped. */
     async stopUnit(unit: string): Promise<void> {
         try {
@@ -63,6 +83,25 @@ export class ServiceManager {
 
     async activeState(unit: string): Promise<string> {
         return String(await this.#property(unit, UNIT, 'ActiveState'));
+    }
+
+    /** Seconds since 1970 from when on it is active; 0: it never was. */
+    async activeSince(unit: string): Promise<number> {
+        const time = await this.#property(unit, UNIT, 'ActiveEnterTimestamp');
+        return Math.floor(Number(time) / 1e6);
+    }
+
+    /** Result= of a service, such as timeout. */
+    async serviceResult(unit: string): Promise<string> {
+        return String(await this.#property(unit, SERVICE, 'Result'));
+    }
+
+    /** Names what it did since it was last started, in the journal, too; empty: it was not. */
+    async invocation(unit: string): Promise<string> {
+        const id = await this.#property(unit, UNIT, 'InvocationID');
+        return Buffer.isBuffer(id) || Array.isArray(id)
+            ? Buffer.from(id as readonly number[]).toString('hex')
+            : '';
     }
 
     /** How the main program of a service ended: the code of waitid(2), and its status or signal. */

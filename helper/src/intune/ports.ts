@@ -64,6 +64,8 @@ export interface MachinePorts {
         progress: Progress,
         signal: AbortSignal,
     ): Promise<void>;
+    /** Removes what is left of one that is stopped, and is to be no more. */
+    forgetMachine?(host: Host, uid: number): Promise<void>;
 }
 
 /** What else the service does with them. */

@@ -212,6 +212,7 @@ class IntuneJob {
         this.#progress.step('Removing the container');
         await hideShortcuts(host, uid);
         await this.#disk.removeAll();
+        await ports.forgetMachine?.(host, uid);
         this.#progress.step('Removing the enrolment');
         this.#warnings.push(...(await removeEnrolment(host, owner)));
         await forgetReadiness(host, uid);

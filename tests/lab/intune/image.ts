@@ -3,7 +3,7 @@
 // stands in for Microsoft's. A real OCI image, as a registry has it on its disk.
 
 import {createHash} from 'node:crypto';
-import {chmod, mkdir, readFile, readdir, writeFile} from 'node:fs/promises';
+import {chmod, mkdir, readFile, readdir, symlink, writeFile} from 'node:fs/promises';
 import {dirname, join, resolve} from 'node:path';
 
 import {execa} from 'execa';
@@ -24,6 +24,9 @@ export const TAGS: Readonly<Record<string, ImageVersion>> = {
     'v1.0.0': '1',
     'v2.0.0': '2',
 };
+
+/** Where a guest has unpackedImage(). */
+export const UNPACKED = '/opt/intune-root';
 
 /** On which the host has its own group `render`: the image has another one there. */
 const TAKEN_GID = 992;
@@ -61,7 +64,7 @@ rm -rf /usr/share/icons/Adwaita /usr/share/gtk-4.0 /usr/share/info /var/lib/dbus
 `;
 
 /** The root directory that all versions have in common. */
-function baseTree(): Promise<string> {
+export function baseTree(): Promise<string> {
     return cached('intune-root', {packages, unneeded, script}, async directory => {
         await execa(
             'mmdebstrap',
@@ -78,6 +81,31 @@ function baseTree(): Promise<string> {
             ],
             {stdin: 'ignore', all: true},
         );
+    });
+}
+
+/**
+ * Version 1 of the image as a root directory that nobody has used, at UNPACKED in a layer for a guest's
+ * tree: for tests that need a container and not how it got there.
+ */
+export async function unpackedImage(): Promise<string> {
+    const files = {...(await standInFiles()), ...versionFiles[1]};
+    const base = await baseTree();
+    return cached('intune-unpacked', {files, base, links}, async directory => {
+        const root = join(directory, UNPACKED);
+        await mkdir(dirname(root), {recursive: true});
+        await execa('cp', ['-a', '--reflink=auto', base, root]);
+        await chmod(root, 0o755);
+        for (const [path, text] of Object.entries(files)) {
+            const file = join(root, path);
+            await mkdir(dirname(file), {recursive: true});
+            await writeFile(file, text);
+            await chmod(file, text.startsWith('#!') ? 0o755 : 0o644);
+        }
+        for (const [path, target] of Object.entries(links)) {
+            await mkdir(dirname(join(root, path)), {recursive: true});
+            await symlink(target, join(root, path));
+        }
     });
 }
 

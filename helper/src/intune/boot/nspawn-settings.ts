@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What systemd-nspawn@.service is told of a container: its systemd.nspawn(5) file, and the drop-in of its unit.
 
-import type {ContainerRecord, Settings} from '../model.ts';
+import {type ContainerRecord, type Settings, machineUnit} from '../model.ts';
 
 /** How the owners of what is bound show in the container: as they are, its owner as the user, or not at all. */
 export type BindMapping = 'idmap' | 'owneridmap' | 'none';
@@ -13,6 +13,8 @@ export interface Bind {
     readonly mapping: BindMapping;
     readonly isReadOnly: boolean;
 }
+
+const PREPARE = '/usr/lib/snow-control/snow-intune-prepare';
 
 /** Nothing that systemd as the init of such a container uses: it boots without them, with no failed unit. */
 const DROPPED_CAPABILITIES = [
@@ -33,12 +35,15 @@ const DROPPED_CAPABILITIES = [
 /** Where a path can be written without a quote, a colon, or what systemd expands. */
 const PATH = /^(\/[A-Za-z0-9._+@-]{1,255})+$/;
 
+export function canBeBound(path: string): boolean {
+    return PATH.test(path) && !path.split('/').includes('..');
+}
+
 /** Throws RangeError for paths that cannot be written. */
 export function nspawnSettings(record: ContainerRecord, binds: readonly Bind[]): string {
     const lines = binds.map(bind => {
         for (const path of [bind.source, bind.target])
-            if (!PATH.test(path) || path.split('/').includes('..'))
-                throw new RangeError(`${JSON.stringify(path)} cannot be bound`);
+            if (!canBeBound(path)) throw new RangeError(`${JSON.stringify(path)} cannot be bound`);
         const mapping = bind.mapping === 'none' ? '' : `:${bind.mapping}`;
         return `${bind.isReadOnly ? 'BindReadOnly' : 'Bind'}=${bind.source}:${bind.target}${mapping}`;
     });
@@ -47,6 +52,8 @@ export function nspawnSettings(record: ContainerRecord, binds: readonly Bind[]):
         'Boot=yes',
         `PrivateUsers=${record.uidBase}:65536`,
         'NotifyReady=yes',
+        // Its journal is not to be read by those of the host.
+        'LinkJournal=no',
         `DropCapability=${DROPPED_CAPABILITIES.join(' ')}`,
         '',
         '[Network]',
@@ -60,15 +67,31 @@ export function nspawnSettings(record: ContainerRecord, binds: readonly Bind[]):
     ].join('\n');
 }
 
-/** Takes away what the template allows each machine (loop devices, device mapper, fuse, tun). */
-export function unitDropIn(settings: Settings, devices: readonly string[]): string {
+/** Where unitDropIn() belongs. */
+export function unitDropInPath(uid: number): string {
+    return `/etc/systemd/system/${machineUnit(uid)}.d/50-snow-control.conf`;
+}
+
+/**
+ * Takes away what the template allows each machine (loop devices, device mapper, fuse, tun), and has
+ * whoever starts it prepare what is bound in.
+ *
+ * @param devices as DeviceAllow= of systemd.resource-control(5) names them
+ */
+export function unitDropIn(uid: number, settings: Settings, devices: readonly string[]): string {
     const limits: readonly (readonly [string, string])[] = [
         ['MemoryMax', settings.memoryMax],
         ['CPUQuota', settings.cpuQuota],
         ['TasksMax', settings.tasksMax],
     ];
     return [
+        '# Written by Snow Control whenever the container is started: changes are lost.',
+        '[Unit]',
+        'StartLimitIntervalSec=0',
+        '',
         '[Service]',
+        `ExecStartPre=${PREPARE} ${uid}`,
+        `ExecStopPost=${PREPARE} --clean ${uid}`,
         'DevicePolicy=closed',
         'DeviceAllow=',
         'DeviceAllow=char-pts rw',

@@ -2,25 +2,45 @@
 // What is done by root right before systemd-nspawn starts a container, and after it ended. What the
 // user controls is opened once, and bound by its descriptor to a place that is root's.
 
+import {type DeviceNode, makeNode} from '../../host/device-nodes.ts';
+import {directoriesOf} from '../../host/directories.ts';
 import {SnowError} from '../../host/error.ts';
 import type {Host} from '../../host/host.ts';
 import {openSafely} from '../../host/safe-open.ts';
 import {
+    type Binding,
     type ContainerRecord,
     type SessionEnvironment,
     type Settings,
     machineName,
     runtimeDirectory,
 } from '../model.ts';
+import {type Driver, graphicsNodes, nvidiaDriver} from './graphics.ts';
+import {forgetBindings, writeBindings} from './machine-files.ts';
 import {type Bind, nspawnSettings} from './nspawn-settings.ts';
-import {type Source, sessionSources} from './session-sources.ts';
+import {type Source, findSession, sessionSources} from './session-sources.ts';
+
+/** Ours for every container, of the package; and where it is there. */
+const CONTAINER_FILES = ['/usr/lib/snow-control/container', '/usr/lib/snow-control'] as const;
+const SESSION_ENVIRONMENT = '/run/snow-control/session.env';
+/** Where device nodes can be added while it runs. */
+const DEVICES = '/run/host-dev';
 
 function settingsPath(uid: number): string {
     return `/run/systemd/nspawn/${machineName(uid)}.nspawn`;
 }
 
+/** Nobody but root enters it: what is bound there is not protected by the directories above it any more. */
 function bindDirectory(uid: number): string {
     return `${runtimeDirectory(uid)}/host`;
+}
+
+function deviceDirectory(uid: number): string {
+    return `${runtimeDirectory(uid)}/dev`;
+}
+
+function environmentPath(uid: number): string {
+    return `${runtimeDirectory(uid)}/session.env`;
 }
 
 /** Throws SnowError WrongState where the container's home directory is missing or something else. */
@@ -31,50 +51,197 @@ export async function prepareMachine(
     session: SessionEnvironment,
     warn: (text: string) => void,
 ): Promise<void> {
-    const {uid} = record.owner;
-    await cleanMachine(host, uid);
-    const binds: Bind[] = [];
-    for (const source of sessionSources(record, settings, session)) {
-        try {
-            const bind = await bindSource(host, uid, source);
-            if (bind) binds.push(bind);
+    await cleanMachine(host, record.owner.uid);
+    await new Preparation(host, record, settings, warn).run(session);
+}
+
+/** Also of what a start that was killed left. */
+export async function cleanMachine(host: Host, uid: number): Promise<void> {
+    await host.files.remove(settingsPath(uid));
+    await forgetBindings(host, uid);
+    const mounts = await mountsBelow(host, runtimeDirectory(uid));
+    if (mounts.length > 0)
+        await run(host, ['umount', '--lazy', '--no-canonicalize', '--', ...mounts]);
+    for (const name of await host.files.list(bindDirectory(uid))) {
+        const place = `${bindDirectory(uid)}/${name}`;
+        if ((await host.files.status(place))?.type === 'directory')
+            await host.files.removeEmptyDirectory(place);
+        else await host.files.remove(place);
+    }
+}
+
+class Preparation {
+    readonly #host: Host;
+    readonly #record: ContainerRecord;
+    readonly #settings: Settings;
+    readonly #warn: (text: string) => void;
+    readonly #binds: Bind[] = [];
+    readonly #bindings: Binding[] = [];
+    readonly #environment: Record<string, string> = {};
+
+    constructor(
+        host: Host,
+        record: ContainerRecord,
+        settings: Settings,
+        warn: (text: string) => void,
+    ) {
+        this.#host = host;
+        this.#record = record;
+        this.#settings = settings;
+        this.#warn = warn;
+    }
+
+    async run(session: SessionEnvironment): Promise<void> {
+        const {uid} = this.#record.owner;
+        const directories = directoriesOf(this.#host);
+        await directories.make(runtimeDirectory(uid), 0o755);
+        await directories.make(bindDirectory(uid), 0o700);
+        await this.#bindSession(session);
+        await this.#bindDevices();
+        if (session.LANG !== undefined) this.#environment.LANG = session.LANG;
+        await this.#bindOurs();
+        await writeBindings(this.#host, uid, this.#bindings);
+        const text = nspawnSettings(this.#record, this.#binds);
+        await this.#host.files.writeWhole(settingsPath(uid), text, 0o644);
+    }
+
+    async #bindSession(session: SessionEnvironment): Promise<void> {
+        const findings = await findSession(this.#host, this.#record.owner);
+        const sources = sessionSources(this.#record, this.#settings, session, findings);
+        for (const source of sources) {
+            const {kind, paths, target} = source;
+            const found = await this.#bindFirst(source);
+            this.#bindings.push({
+                kind,
+                source: found ?? paths[0] ?? '',
+                target,
+                isPresent: found !== null,
+            });
+            if (found !== null) Object.assign(this.#environment, source.environment);
             else if (source.isNeeded)
-                throw new SnowError('WrongState', `There is no ${source.path}`);
-        } catch (error) {
-            if (source.isNeeded || !(error instanceof SnowError)) throw error;
-            warn(`The container does without ${source.kind}: ${error.message}`);
+                throw new SnowError('WrongState', `There is no ${paths.join(' or ')}`);
         }
     }
-    await host.files.writeWhole(settingsPath(uid), nspawnSettings(record, binds), 0o644);
+
+    /** Returns the path of what is bound now. */
+    async #bindFirst(source: Source): Promise<string | null> {
+        for (const path of source.paths) {
+            try {
+                const bind = await bindSource(this.#host, this.#record.owner.uid, source, path);
+                if (!bind) continue;
+                this.#binds.push(bind);
+                return path;
+            } catch (error) {
+                if (source.isNeeded || !(error instanceof SnowError)) throw error;
+                this.#warn(`The container does without ${source.kind}: ${error.message}`);
+            }
+        }
+        return null;
+    }
+
+    async #bindDevices(): Promise<void> {
+        const {uid} = this.#record.owner;
+        const place = deviceDirectory(uid);
+        await directoriesOf(this.#host).make(place, 0o755);
+        // Its nodes are to be opened, and nothing else: no nodev here.
+        const options = 'mode=755,nosuid,noexec,size=1m,nr_inodes=4096';
+        await run(this.#host, ['mount', '-t', 'tmpfs', '-o', options, 'snow-control', place]);
+        this.#binds.push(ours(place, DEVICES));
+        for (const [directory, nodes] of Object.entries(
+            await graphicsNodes(this.#host, this.#settings),
+        ))
+            await this.#bindNodes(directory, nodes);
+        if (this.#settings.nvidia && this.#bindings.some(({kind}) => kind === 'nvidia'))
+            this.#bindDriver(await nvidiaDriver(this.#host));
+    }
+
+    /** Makes nodes for the container; those of a directory of their own are bound by it. */
+    async #bindNodes(directory: string, nodes: readonly DeviceNode[]): Promise<void> {
+        if (nodes.length === 0) return;
+        const {uid} = this.#record.owner;
+        const place = `${deviceDirectory(uid)}${directory.slice('/dev'.length)}`;
+        await directoriesOf(this.#host).make(place, 0o755);
+        for (const node of nodes) {
+            const name = node.path.slice(directory.length + 1);
+            const isPresent = await this.#makeNode(`${place}/${name}`, node);
+            if (isPresent && directory === '/dev')
+                this.#binds.push(ours(`${place}/${name}`, node.path));
+            const kind = node.path.includes('nvidia') ? 'nvidia' : 'gpu';
+            this.#bindings.push({kind, source: node.path, target: node.path, isPresent});
+        }
+        if (directory !== '/dev') this.#binds.push(ours(place, directory));
+    }
+
+    async #makeNode(path: string, node: DeviceNode): Promise<boolean> {
+        const {uidBase} = this.#record;
+        // The group has the number in the container that it has here.
+        const owner = {uid: uidBase, gid: uidBase + (node.gid < 65_534 ? node.gid : 0)};
+        try {
+            await makeNode(this.#host, path, node, owner);
+            return true;
+        } catch (error) {
+            if (!(error instanceof SnowError)) throw error;
+            this.#warn(`The container does without ${node.path}: ${error.message}`);
+            return false;
+        }
+    }
+
+    #bindDriver(driver: Driver | null): void {
+        if (!driver) return;
+        this.#binds.push(...driver.binds);
+        Object.assign(this.#environment, driver.environment);
+    }
+
+    async #bindOurs(): Promise<void> {
+        const {uid} = this.#record.owner;
+        const text = Object.entries(this.#environment)
+            .map(([name, value]) => `${name}=${value}\n`)
+            .join('');
+        await this.#host.files.writeWhole(environmentPath(uid), text, 0o644);
+        this.#binds.push({
+            source: environmentPath(uid),
+            target: SESSION_ENVIRONMENT,
+            mapping: 'idmap',
+            isReadOnly: true,
+        });
+        const [source, target] = CONTAINER_FILES;
+        if (await this.#host.files.status(source))
+            this.#binds.push({source, target, mapping: 'none', isReadOnly: true});
+    }
+}
+
+/** Of root's, with the owners that it is to have in the container. */
+function ours(source: string, target: string): Bind {
+    return {source, target, mapping: 'none', isReadOnly: false};
 }
 
 /** Null: it is not there. A function of its own: in a loop, the bundler's using repeats an earlier error. */
 async function bindSource(
     host: Host,
     uid: number,
-    {kind, path, type, target, mapping, isReadOnly}: Source,
+    {kind, type, mayBeRoots, target, mapping, isReadOnly}: Source,
+    path: string,
 ): Promise<Bind | null> {
-    await using opened = await openSafely(path, {type, owner: uid});
+    await using opened = await openSafely(path, {type, owner: uid, orRoots: mayBeRoots});
     if (!opened) return null;
     const place = `${bindDirectory(uid)}/${kind}`;
-    if (type === 'directory') await run(host, ['mkdir', '-p', place]);
-    else await host.files.writeWhole(place, '', 0o644);
+    if (type === 'directory') await directoriesOf(host).make(place, 0o700);
+    else await host.files.writeWhole(place, '', 0o600);
     await run(host, ['mount', '--no-canonicalize', '--bind', opened.descriptorPath, place]);
     return {source: place, target, mapping, isReadOnly};
 }
 
-/** Also of what a start that was killed left. */
-export async function cleanMachine(host: Host, uid: number): Promise<void> {
-    await host.files.remove(settingsPath(uid));
-    for (const name of await host.files.list(bindDirectory(uid))) {
-        const place = `${bindDirectory(uid)}/${name}`;
-        const isBound = (await host.programs.run(['mountpoint', '-q', place])).exitCode === 0;
-        if (isBound) await run(host, ['umount', '--lazy', '--no-canonicalize', place]);
-        if ((await host.files.status(place))?.type === 'directory')
-            await host.files.removeEmptyDirectory(place);
-        else await host.files.remove(place);
-    }
+/** Mount points, the last one first. */
+async function mountsBelow(host: Host, directory: string): Promise<readonly string[]> {
+    const table = (await host.files.readText('/proc/self/mountinfo', MAX_TABLE)) ?? '';
+    return table
+        .split('\n')
+        .map(line => line.split(' ')[4] ?? '')
+        .filter(point => point.startsWith(`${directory}/`))
+        .reverse();
 }
+
+const MAX_TABLE = 16 * 1024 * 1024;
 
 async function run(host: Host, command: readonly [string, ...string[]]): Promise<void> {
     const {exitCode, stderr} = await host.programs.run(command);

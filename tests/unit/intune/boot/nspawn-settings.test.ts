@@ -58,7 +58,7 @@ describe('nspawnSettings', () => {
 
 describe('unitDropIn', () => {
     it('allows the devices that are named after it took away all others', () => {
-        const lines = unitDropIn(settings, ['/dev/char/226:128']).split('\n');
+        const lines = unitDropIn(1001, settings, ['/dev/char/226:128']).split('\n');
         expect(lines.indexOf('DeviceAllow=')).toBeGreaterThan(0);
         expect(lines.indexOf('DeviceAllow=/dev/char/226:128 rwm')).toBeGreaterThan(
             lines.indexOf('DeviceAllow='),
@@ -66,7 +66,7 @@ describe('unitDropIn', () => {
     });
 
     it('has the limits that are set, and no others', () => {
-        const text = unitDropIn({...settings, memoryMax: '4G'}, []);
+        const text = unitDropIn(1001, {...settings, memoryMax: '4G'}, []);
         expect(text).toContain('MemoryMax=4G\n');
         expect(text).not.toMatch(/CPUQuota|TasksMax/);
     });
