@@ -41,6 +41,15 @@ const files = [
         'lib/systemd/system/snow-features-next-boot.service',
     ],
     ['data/systemd/snow-features-update.timer', 'lib/systemd/system/snow-features-update.timer'],
+    ['data/libexec/snow-intune-device', 'lib/snow-control/snow-intune-device'],
+    ['data/udev/70-snow-control.rules', 'lib/udev/rules.d/70-snow-control.rules'],
+    ['data/systemd/snow-intune-device@.service', 'lib/systemd/system/snow-intune-device@.service'],
+    ['data/systemd/snow-intune-seat.path', 'lib/systemd/system/snow-intune-seat.path'],
+    ['data/systemd/snow-intune-seat.service', 'lib/systemd/system/snow-intune-seat.service'],
+    [
+        'data/systemd/60-snow-control-devices.conf',
+        'lib/systemd/system/systemd-nspawn@intune-.service.d/60-snow-control-devices.conf',
+    ],
     ['data/systemd/snow-image-staged.path', 'lib/systemd/system/snow-image-staged.path'],
     ['data/systemd/snow-image-staged.service', 'lib/systemd/system/snow-image-staged.service'],
     ['polkit/org.frostyard.Snow1.policy', 'share/polkit-1/actions/org.frostyard.Snow1.policy'],
@@ -136,7 +145,9 @@ async function uninstall() {
 
 /** Only directories that carry our name, or were made for our link; the others are the system's, empty or not. */
 async function removeEmptyParent(directory) {
-    if (!/\/(snow-control(\/channels\.d)?|systemd-sysext\.service\.wants)$/.test(directory)) return;
+    const ours =
+        /\/(snow-control(\/channels\.d)?|systemd-(sysext\.service\.wants|nspawn@intune-\.service\.d))$/;
+    if (!ours.test(directory)) return;
     const left = await readdir(directory).catch(() => ['unknown']);
     if (left.length > 0) return;
     await rmdir(directory);

@@ -28,6 +28,9 @@ export interface ContainerRecord {
     readonly created: number;
 }
 
+/** Whether a device goes to the container of who sits before it: at once, when its user says so, or not at all. */
+export type DevicePolicy = 'allow' | 'ask' | 'never';
+
 /** Settings of one user: of the administrator's file, then of what Configure changed. */
 export interface Settings {
     readonly channel: 'stable' | 'insiders';
@@ -38,6 +41,10 @@ export interface Settings {
     readonly x11: boolean;
     readonly audio: boolean;
     readonly smartCards: boolean;
+    readonly cameras: DevicePolicy;
+    readonly securityKeys: DevicePolicy;
+    /** Those that the administrator lists. */
+    readonly listedDevices: DevicePolicy;
     /** As systemd.resource-control(5) has them; empty: no limit. */
     readonly memoryMax: string;
     readonly cpuQuota: string;

@@ -4,6 +4,7 @@
 //     [Intune]                              for everybody, unless they changed it
 //     Channel=stable                        or insiders
 //     Autostart=no Gpu=yes Nvidia=yes X11=yes Audio=yes SmartCards=yes
+//     Cameras=allow SecurityKeys=allow ListedDevices=allow         or ask, never
 //     MemoryMax= CPUQuota= TasksMax=        as systemd.resource-control(5); empty: no limit
 //
 //     [Images]                              of the administrator's file only
@@ -39,6 +40,9 @@ const presets: Settings = {
     x11: true,
     audio: true,
     smartCards: true,
+    cameras: 'allow',
+    securityKeys: 'allow',
+    listedDevices: 'allow',
     memoryMax: '',
     cpuQuota: '',
     tasksMax: '',
@@ -60,6 +64,9 @@ const names: Readonly<Record<Key, readonly [file: string, bus: string]>> = {
     x11: ['X11', 'x11'],
     audio: ['Audio', 'audio'],
     smartCards: ['SmartCards', 'smart-cards'],
+    cameras: ['Cameras', 'cameras'],
+    securityKeys: ['SecurityKeys', 'security-keys'],
+    listedDevices: ['ListedDevices', 'listed-devices'],
     memoryMax: ['MemoryMax', 'memory-max'],
     cpuQuota: ['CPUQuota', 'cpu-quota'],
     tasksMax: ['TasksMax', 'tasks-max'],
@@ -69,13 +76,21 @@ const keys = Object.keys(names) as Key[];
 const OWN_KEYS: IniKeys = {Intune: new Set(keys.map(key => names[key][0]))};
 const ALL_KEYS: IniKeys = {...OWN_KEYS, Images: new Set(['Stable', 'Insiders', 'Allow'])};
 
-/** As systemd.resource-control(5) takes them. */
-const limits: Partial<Record<Key, RegExp>> = {
-    memoryMax: /^([1-9]\d{0,15}[KMGT]?|(100|[1-9]\d?)%|infinity)$/,
-    cpuQuota: /^[1-9]\d{0,5}%$/,
-    tasksMax: /^([1-9]\d{0,9}|(100|[1-9]\d?)%|infinity)$/,
+const DEVICE_POLICY = /^(allow|ask|never)$/;
+
+/** What a text has to be; limits, as systemd.resource-control(5) takes them, may be empty, too. */
+const grammars: Partial<Record<Key, RegExp>> = {
+    cameras: DEVICE_POLICY,
+    securityKeys: DEVICE_POLICY,
+    listedDevices: DEVICE_POLICY,
+    memoryMax: /^(|[1-9]\d{0,15}[KMGT]?|(100|[1-9]\d?)%|infinity)$/,
+    cpuQuota: /^(|[1-9]\d{0,5}%)$/,
+    tasksMax: /^(|[1-9]\d{0,9}|(100|[1-9]\d?)%|infinity)$/,
 };
-const limitTexts: Partial<Record<Key, string>> = {
+const grammarTexts: Partial<Record<Key, string>> = {
+    cameras: 'allow, ask or never',
+    securityKeys: 'allow, ask or never',
+    listedDevices: 'allow, ask or never',
     memoryMax: 'bytes, with K, M, G or T, or a percentage',
     cpuQuota: 'a percentage',
     tasksMax: 'a number or a percentage',
@@ -228,9 +243,9 @@ function applied(
 function valueProblem(key: Key, value: string): string | null {
     if (key === 'channel')
         return value === 'stable' || value === 'insiders' ? null : 'takes stable or insiders';
-    const grammar = limits[key];
-    if (!grammar || value === '' || grammar.test(value)) return null;
-    return `takes ${limitTexts[key] ?? 'another value'}`;
+    const grammar = grammars[key];
+    if (!grammar || grammar.test(value)) return null;
+    return `takes ${grammarTexts[key] ?? 'another value'}`;
 }
 
 function formatValue(value: string | boolean): string {

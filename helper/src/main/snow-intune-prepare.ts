@@ -6,6 +6,7 @@ import {SnowError} from '../host/error.ts';
 import {localHost} from '../host/local-host.ts';
 import {forgetProblem, readSession, writeProblem} from '../intune/boot/machine-files.ts';
 import {cleanMachine, prepareMachine} from '../intune/boot/prepare.ts';
+import {writeDeviceRules} from '../intune/devices/rules.ts';
 import {rootfsPath} from '../intune/model.ts';
 import {canOwn} from '../intune/owner.ts';
 import {readRecord} from '../intune/record.ts';
@@ -39,6 +40,7 @@ async function prepare(uid: number): Promise<void> {
     if (!record) throw new SnowError('WrongState', `${rootfsPath(uid)} was not made here`);
     const {settings} = await readSettings(host, uid);
     await prepareMachine(host, record, settings, await readSession(host, uid), logNotice);
+    await writeDeviceRules(host, record, settings);
 }
 
 main(process.argv.slice(2)).then(

@@ -12,4 +12,7 @@ export const settingTypes = {
     'memory-max': 'text',
     'cpu-quota': 'text',
     'tasks-max': 'text',
+    cameras: 'text',
+    'security-keys': 'text',
+    'listed-devices': 'text',
 } as const;

@@ -68,6 +68,8 @@ export function setUpScript({owner, accounts, hostName, machineId}: SetUp): stri
 
         ['touch', '--', `/var/lib/systemd/linger/${name}`],
         ['mkdir', '-p', '--', `${system}/multi-user.target.wants`, users, services],
+        ['mkdir', '-p', '--', '/etc/tmpfiles.d'],
+        link(ours('snow-intune-devices.conf'), '/etc/tmpfiles.d/snow-intune-devices.conf'),
         link(ours(session), `${system}/${session}`),
         link(`../${session}`, `${system}/multi-user.target.wants/${sessionUnit(uid)}`),
         link(ours('snow-intune-keyring.service'), `${users}/snow-intune-keyring.service`),
