@@ -44,6 +44,8 @@ export interface MakingPorts {
         progress: Progress,
         signal: AbortSignal,
     ): Promise<void>;
+    /** Stops what a provisioning that was killed left. */
+    abandonProvision?(host: Host, uid: number): Promise<void>;
     /** Of a root directory that nobody can change meanwhile, except from within its container. */
     readEnrolment(host: Host, rootfs: string, record: ContainerRecord): Promise<Enrolment>;
 }

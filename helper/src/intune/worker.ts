@@ -102,6 +102,7 @@ class IntuneJob {
         await this.#refusePublicMachines();
         // What a job that was killed left, too; nothing may write any more where it is taken away.
         await this.#parts.ports.abandonFetch?.(host, this.#disk.next);
+        await this.#parts.ports.abandonProvision?.(host, request.uid);
         await this.#disk.settle();
         this.#refuseCancelled();
         const results = await this.#perform(owner);
