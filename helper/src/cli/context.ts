@@ -5,6 +5,7 @@ import type {Host} from '../host/host.ts';
 import type {Interrupts} from './interrupts.ts';
 import type {Output} from './output.ts';
 import type {Settings} from './parse.ts';
+import type {SecretPrompt} from './secret-prompt.ts';
 
 /** What a command works with. */
 export interface Context {
@@ -16,8 +17,8 @@ export interface Context {
     readonly canAskOnTerminal: boolean;
     /** Asks on the terminal whether something is meant; null: there is none. */
     readonly confirm: ((question: string) => Promise<boolean>) | null;
-    /** Asks on the terminal for a line that nobody is to see; null: there is none. */
-    readonly askSecret: ((prompt: string) => Promise<string>) | null;
+    /** Asks on the terminal for what nobody is to see; null: there is none. */
+    readonly openSecretPrompt: (() => SecretPrompt) | null;
     readonly environment: Readonly<Record<string, string | undefined>>;
     readonly streams: Streams;
 }

@@ -10,7 +10,7 @@ import {jsonModeOf, parseCommandLine, type Request} from './parse.ts';
 import {quoted} from './text.ts';
 
 /** The process, as far as a command line has to do with it. */
-export interface Surroundings extends Pick<Context, 'askSecret' | 'streams'> {
+export interface Surroundings extends Pick<Context, 'openSecretPrompt' | 'streams'> {
     readonly version: string;
     readonly out: Sink;
     readonly err: Sink;
@@ -90,7 +90,7 @@ async function perform(request: Request, surroundings: Surroundings): Promise<nu
         interrupts,
         canAskOnTerminal,
         confirm,
-        askSecret,
+        openSecretPrompt,
         streams,
         version,
     } = surroundings;
@@ -122,7 +122,7 @@ async function perform(request: Request, surroundings: Surroundings): Promise<nu
                 interrupts,
                 canAskOnTerminal,
                 confirm,
-                askSecret,
+                openSecretPrompt,
                 environment,
                 streams,
             };

@@ -19,8 +19,8 @@ const CTRL_U = '\u0015';
 const BACKSPACES = ['\b', '\u007f'];
 const ENDS = ['\r', '\n'];
 
-/** Asks on a terminal for lines that it does not show. */
-export class SecretPrompt {
+/** Asks on a terminal for lines; as long as it is there, nothing that is typed shows. */
+export class SecretPrompt implements Disposable {
     readonly #input: TerminalInput;
     readonly #err: Sink;
     readonly #interrupt: () => void;
@@ -32,22 +32,21 @@ export class SecretPrompt {
         this.#input = input;
         this.#err = err;
         this.#interrupt = interrupt;
+        input.setRawMode?.(true);
+        input.setEncoding('utf8');
     }
 
     /** A line without its end; what there is at the end of the input. */
     async ask(prompt: string): Promise<string> {
-        const input = this.#input;
-        // Before it is asked for, so that nothing of the answer shows.
-        input.setRawMode?.(true);
-        input.setEncoding('utf8');
         this.#err.write(prompt);
-        try {
-            return await this.#readLine();
-        } finally {
-            input.pause();
-            input.setRawMode?.(false);
-            this.#err.write('\n');
-        }
+        const line = await this.#readLine();
+        this.#input.pause();
+        this.#err.write('\n');
+        return line;
+    }
+
+    [Symbol.dispose](): void {
+        this.#input.setRawMode?.(false);
     }
 
     #readLine(): Promise<string> {

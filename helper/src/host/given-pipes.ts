@@ -2,12 +2,13 @@
 // The caller's side of caller-pipes.ts: a directory of FIFOs, or of links to a terminal, that the service
 // is given the path of.
 
-import {constants, fstatSync} from 'node:fs';
-import {type FileHandle, mkdtemp, open, readlink, rm, symlink} from 'node:fs/promises';
+import {closeSync, constants, fstatSync, open, openSync, writeSync} from 'node:fs';
+import {mkdtemp, readlink, rm, symlink} from 'node:fs/promises';
 import {Socket} from 'node:net';
 import {join} from 'node:path';
 import type {Readable, Writable} from 'node:stream';
 import {isatty} from 'node:tty';
+import {promisify} from 'node:util';
 
 import {asSnowError} from './errno.ts';
 import {SnowError} from './error.ts';
@@ -23,7 +24,8 @@ export const streamNames: readonly StreamName[] = ['stdin', 'stdout', 'stderr'];
 export class GivenPipes implements AsyncDisposable {
     /** Of mode 0700, and gone with this. */
     readonly directory: string;
-    readonly #handles: FileHandle[] = [];
+    /** Kept open for who reads what waits in them. */
+    readonly #written: number[] = [];
 
     private constructor(directory: string) {
         this.directory = directory;
@@ -43,8 +45,9 @@ export class GivenPipes implements AsyncDisposable {
     async writeLine(name: string, line: string): Promise<void> {
         await this.makeFifos([name]);
         // Opened for both, so that nobody is waited for.
-        const handle = await this.open(name, O_RDWR);
-        await handle.write(`${line}\n`);
+        const fd = this.open(name, O_RDWR);
+        this.#written.push(fd);
+        writeSync(fd, `${line}\n`);
     }
 
     /** Links the streams to a terminal. */
@@ -52,25 +55,21 @@ export class GivenPipes implements AsyncDisposable {
         for (const name of streamNames) await symlink(path, join(this.directory, name));
     }
 
+    /** Nobody else gets at them, whatever their mode: a program may open its /dev/stdout as another user. */
     async makeFifos(names: readonly string[]): Promise<void> {
         const paths = names.map(name => join(this.directory, name));
-        const {exitCode, stderr} = await runProgram(['mkfifo', '-m', '0600', '--', ...paths]);
+        const {exitCode, stderr} = await runProgram(['mkfifo', '-m', '0666', '--', ...paths]);
         if (exitCode !== 0) throw new SnowError('Failed', `No pipes can be made: ${stderr.trim()}`);
     }
 
-    /** Closed with this. */
-    async open(name: string, flags: number): Promise<FileHandle> {
-        const handle = await open(join(this.directory, name), flags | O_NONBLOCK);
-        this.#handles.push(handle);
-        return handle;
+    /** Without waiting for the other end. */
+    open(name: string, flags: number): number {
+        return openSync(join(this.directory, name), flags | O_NONBLOCK);
     }
 
     async [Symbol.asyncDispose](): Promise<void> {
+        for (const fd of this.#written.splice(0)) closeSync(fd);
         await rm(this.directory, {recursive: true, force: true});
-        for (const handle of this.#handles)
-            await handle.close().catch(() => {
-                // The socket that used it has closed it.
-            });
     }
 }
 
@@ -89,29 +88,29 @@ export interface RelayedStreams {
 }
 
 /** Hands streams of this process on to FIFOs, byte by byte and no faster than they are read. */
-export class StreamRelay {
-    readonly #held: readonly FileHandle[];
+export class StreamRelay implements AsyncDisposable {
+    readonly #inputPath: string;
+    readonly #stdin: Readable;
+    /** Writers of the outputs, so that these do not end before the program has come. */
+    readonly #held: number[];
     readonly #outputs: readonly Socket[];
     readonly #ends: readonly Promise<void>[];
-    readonly #input: Socket;
-    readonly #stdin: Readable;
+    #input: Socket | null = null;
+    #isOver = false;
+    /** Settles when the program has opened its input. */
+    readonly #opening: Promise<void>;
 
     private constructor(
+        inputPath: string,
         {stdin, stdout, stderr}: RelayedStreams,
-        held: readonly FileHandle[],
-        [input, output, errors]: readonly [number, number, number],
+        held: number[],
+        outputs: readonly number[],
         onOutput: () => void,
     ) {
-        this.#held = held;
+        this.#inputPath = inputPath;
         this.#stdin = stdin;
-        this.#input = new Socket({fd: input, readable: false, writable: true});
-        this.#outputs = [output, errors].map(
-            fd => new Socket({fd, readable: true, writable: false}),
-        );
-        // The program reads no more: what is left is nobody's.
-        this.#input.on('error', () => this.#leaveInput());
-        stdin.on('error', () => this.#input.end());
-        stdin.pipe(this.#input);
+        this.#held = held;
+        this.#outputs = outputs.map(fd => new Socket({fd, readable: true, writable: false}));
         this.#ends = this.#outputs.map((socket, index) => {
             const target = index === 0 ? stdout : stderr;
             socket.once('data', onOutput);
@@ -123,6 +122,9 @@ export class StreamRelay {
                 socket.on('error', () => socket.destroy());
             });
         });
+        // A thread that waits for a program that never comes would keep the process from its end.
+        process.once('exit', this.#release);
+        this.#opening = this.#openInput();
     }
 
     /** @param onOutput called before the program's first output on each stream */
@@ -132,29 +134,70 @@ export class StreamRelay {
         onOutput: () => void,
     ): Promise<StreamRelay> {
         await pipes.makeFifos(streamNames);
-        // Both ends of each: what is written waits for the program, and nothing ends before it came.
-        const held = [await pipes.open('stdin', O_RDONLY)];
-        const input = await pipes.open('stdin', O_WRONLY);
-        const output = await pipes.open('stdout', O_RDONLY);
-        const errors = await pipes.open('stderr', O_RDONLY);
-        held.push(await pipes.open('stdout', O_WRONLY), await pipes.open('stderr', O_WRONLY));
-        return new StreamRelay(streams, held, [input.fd, output.fd, errors.fd], onOutput);
+        const outputs = [
+            await pipes.open('stdout', O_RDONLY),
+            await pipes.open('stderr', O_RDONLY),
+        ];
+        const held = ['stdout', 'stderr'].map(name => pipes.open(name, O_WRONLY));
+        const path = join(pipes.directory, 'stdin');
+        return new StreamRelay(path, streams, held, outputs, onOutput);
     }
 
     /** After the program's end: waits until all that it wrote has been handed on. */
     async finish(): Promise<void> {
-        for (const handle of this.#held) await handle.close();
-        this.#leaveInput();
+        await this.#endInput();
+        this.#letGo();
         const grace = new AbortController();
         await Promise.race([Promise.all(this.#ends), this.#silence(grace.signal)]);
         grace.abort();
+    }
+
+    async [Symbol.asyncDispose](): Promise<void> {
+        await this.#endInput();
+        this.#letGo();
         for (const socket of this.#outputs) socket.destroy();
     }
 
+    /** Waits for the program, so that what is written and its end are the program's, whenever it comes. */
+    async #openInput(): Promise<void> {
+        const fd = await promisify(open)(this.#inputPath, O_WRONLY);
+        if (this.#isOver) {
+            closeSync(fd);
+            return;
+        }
+        this.#input = new Socket({fd, readable: false, writable: true});
+        // It reads no more: what is left is nobody's.
+        this.#input.on('error', () => this.#leaveInput());
+        this.#stdin.on('error', () => this.#input?.end());
+        this.#stdin.pipe(this.#input);
+    }
+
+    #letGo(): void {
+        for (const fd of this.#held.splice(0)) closeSync(fd);
+    }
+
+    async #endInput(): Promise<void> {
+        this.#isOver = true;
+        this.#release();
+        await this.#opening;
+        this.#leaveInput();
+    }
+
+    /** Lets who waits for the program go on. */
+    readonly #release = (): void => {
+        process.off('exit', this.#release);
+        if (this.#input) return;
+        try {
+            closeSync(openSync(this.#inputPath, O_RDONLY | O_NONBLOCK));
+        } catch {
+            // It is gone, and nobody waits for it any more.
+        }
+    };
+
     #leaveInput(): void {
-        this.#stdin.unpipe(this.#input);
+        if (this.#input) this.#stdin.unpipe(this.#input);
         this.#stdin.destroy();
-        this.#input.destroy();
+        this.#input?.destroy();
     }
 
     /** Settles when nothing came for a while, though it would have been taken. */

@@ -25,7 +25,6 @@ async function main(): Promise<number> {
     process.on('SIGINT', () => interrupts.interrupt());
 
     const hasTerminal = isatty(STDIN) && isatty(STDERR);
-    const secrets = new SecretPrompt(process.stdin, process.stderr, () => interrupts.interrupt());
     const status = await runCommandLine(process.argv.slice(2), {
         version: __VERSION__,
         out: process.stdout,
@@ -36,7 +35,9 @@ async function main(): Promise<number> {
         confirm: hasTerminal
             ? question => confirmOn(process.stdin, process.stderr, question)
             : null,
-        askSecret: hasTerminal ? prompt => secrets.ask(prompt) : null,
+        openSecretPrompt: hasTerminal
+            ? () => new SecretPrompt(process.stdin, process.stderr, () => interrupts.interrupt())
+            : null,
         streams: process,
     });
     await new Promise(resolve => process.stdout.write('', resolve));

@@ -2,7 +2,7 @@
 // snowd with a features domain that has no machine behind it: a file says which features there are,
 // and the name of each how its jobs go. The image is that of a machine in memory, and so is the
 // container of one user. For tests of the protocol.
-import {mkdirSync, rmSync} from 'node:fs';
+import {rmSync} from 'node:fs';
 import {readFile, rename, writeFile} from 'node:fs/promises';
 import {setTimeout as sleep} from 'node:timers/promises';
 
@@ -12,9 +12,8 @@ import type {Domain, JobSpec, ObjectSnapshot, Progress} from '../../../helper/sr
 import {SnowError} from '../../../helper/src/host/error.ts';
 import {initialState, writeJobState} from '../../../helper/src/image/job-state.ts';
 import {imageDomain} from '../../../helper/src/image/object.ts';
-import {intuneDomain} from '../../../helper/src/intune/object.ts';
-import {UID, containerMachine} from '../../unit/intune/core/container-machine.ts';
 import {type Manners, SNOW, SNOWFIELD, makeImageMachine} from '../../unit/image/image-machine.ts';
+import {type ContainerManners, makeContainerDomain} from './intune-machine.ts';
 
 /** What the file holds. */
 export interface StandInState {
@@ -26,6 +25,8 @@ export interface StandInState {
     readonly isBroken?: boolean;
     /** How changes of the image go. */
     readonly image?: Partial<Manners>;
+    /** How the container goes. */
+    readonly container?: ContainerManners;
     /** Whether a job of an earlier service still runs when this one starts, for a second. */
     readonly isImageChanging?: boolean;
 }
@@ -150,21 +151,15 @@ async function makeImageDomain(): Promise<Domain> {
     };
 }
 
-/** The real domain of containers, with one that is stopped. */
-async function makeIntuneDomain(): Promise<Domain> {
-    const machine = await containerMachine();
-    process.on('exit', () => rmSync(machine.root, {recursive: true, force: true}));
-    mkdirSync(`${machine.root}/run/user/${UID}`, {recursive: true});
-    await machine.run('init');
-    return intuneDomain(machine.host, machine.servicePorts);
-}
+const makeContainers = (): Promise<Domain> =>
+    makeContainerDomain(async () => (await readState()).container ?? {});
 
 async function main(): Promise<number> {
     const stop = new AbortController();
     process.on('SIGTERM', () => stop.abort());
     return serve({
         version: '1.2.3',
-        domains: [domain, await makeImageDomain(), await makeIntuneDomain()],
+        domains: [domain, await makeImageDomain(), await makeContainers()],
         imageDriver: () => Promise.resolve('bootc'),
         idleTimeout: Number(idleTimeout),
         machineId: () => Promise.resolve('0123456789abcdef0123456789abcdef'),

@@ -7,6 +7,7 @@ import type {Readable} from 'node:stream';
 import {SnowError} from '../../host/error.ts';
 import {passwordProblem} from '../../intune/session/password.ts';
 import type {Context} from '../context.ts';
+import type {SecretPrompt} from '../secret-prompt.ts';
 
 /** How often somebody may try. */
 const ATTEMPTS = 3;
@@ -19,7 +20,7 @@ const MAX_LINE = 4096;
  * @throws SnowError InvalidArgs, NotFound
  */
 export async function obtainPassword(context: Context, user: string): Promise<string | null> {
-    const {settings, askSecret} = context;
+    const {settings, openSecretPrompt} = context;
     const {passwordFile, isWithoutPassword} = settings.intune;
     if (isWithoutPassword) return null;
     if (passwordFile !== '') {
@@ -28,19 +29,17 @@ export async function obtainPassword(context: Context, user: string): Promise<st
         if (problem !== null) throw new SnowError('InvalidArgs', problem);
         return password;
     }
-    return askSecret ? askPassword(context, askSecret, user) : null;
+    if (!openSecretPrompt) return null;
+    using prompt = openSecretPrompt();
+    return await askPassword(context, prompt, user);
 }
 
-async function askPassword(
-    {output}: Context,
-    askSecret: NonNullable<Context['askSecret']>,
-    user: string,
-): Promise<string> {
+async function askPassword({output}: Context, prompt: SecretPrompt, user: string): Promise<string> {
     for (let attempt = 1; ; attempt++) {
-        const password = await askSecret('New password for the container: ');
+        const password = await prompt.ask('New password for the container: ');
         const problem =
             passwordProblem(password, user) ??
-            ((await askSecret('The same password again: ')) === password
+            ((await prompt.ask('The same password again: ')) === password
                 ? null
                 : 'The two passwords are not the same');
         if (problem === null) return password;

@@ -5,7 +5,7 @@ import {SnowError} from '../../host/error.ts';
 import {type ServiceClient, connectToService} from '../client.ts';
 import type {CommandAction} from '../context.ts';
 import {SUCCESS} from '../exit-codes.ts';
-import {type Inspection, parseInspection} from './inspection.ts';
+import {type Inspection, failedInspection, parseInspection} from './inspection.ts';
 import {type ContainerOwner, findOwner} from './owner.ts';
 import {readContainer, startContainerJob} from './service.ts';
 import {type ContainerSummary, containerSummary} from './state.ts';
@@ -43,14 +43,6 @@ async function inspect(
     } catch (error) {
         if (!(error instanceof SnowError)) throw error;
         if (error.code === 'NotAuthorized' || error.code === 'WrongState') return null;
-        return {
-            report: {},
-            problems: [
-                {
-                    problem: `The container cannot be looked into: ${error.message}`,
-                    remedy: 'Restart it: snowctl intune restart',
-                },
-            ],
-        };
+        return failedInspection(error.message);
     }
 }

@@ -26,9 +26,9 @@ async function run(context: Context, command: readonly string[]): Promise<number
     await using pipes = await GivenPipes.create(callersUid());
     const terminal = await commonTerminal(callersUid());
     const display = terminal === null ? lineDisplay(context) : noteDisplay(context);
-    let relay: StreamRelay | null = null;
-    if (terminal === null) relay = await StreamRelay.start(pipes, streams, display.end);
-    else await pipes.linkTerminal(terminal);
+    await using relay =
+        terminal === null ? await StreamRelay.start(pipes, streams, display.end) : null;
+    if (terminal !== null) await pipes.linkTerminal(terminal);
     await using client = await connect(context);
     const job = await startContainerJob(client, owner, {
         operation: 'run',

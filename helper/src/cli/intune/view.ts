@@ -7,15 +7,6 @@ import {durationText, timeText} from '../units.ts';
 import type {Inspection, InspectionProblem} from './inspection.ts';
 import type {ContainerBinding, ContainerSummary} from './state.ts';
 
-/** Labels for the parts of a report, in the order in which they are shown. */
-const parts: readonly (readonly [key: string, label: string])[] = [
-    ['sessionBus', 'Session bus'],
-    ['keyring', 'Keyring'],
-    ['broker', 'Broker'],
-    ['agentTimer', 'Agent timer'],
-    ['lastCompliance', 'Last compliance run'],
-];
-
 /** What `intune status --json` prints. */
 export function statusDocument(
     uid: number,
@@ -28,7 +19,7 @@ export function statusDocument(
         ...container,
         newerAvailable: container.newestDigest !== '',
         uptime: container.startedAt === 0 ? 0 : Math.max(0, now - container.startedAt),
-        session: inspection?.report ?? null,
+        session: inspection?.session ?? null,
         problems: problemsOf(container, inspection),
     };
 }
@@ -68,7 +59,7 @@ export function statusText(
             ['Can go back', container.canRestore ? ['snowctl intune recreate --undo'] : []],
             ['Settings', [settingsText(container.settings)]],
             ['From this machine', container.bindings.map(bindingText)],
-            ...parts.map(([key, label]) => [label, reportTexts(inspection?.report[key])] as const),
+            ...(inspection ? sessionRows(inspection) : []),
             ['Problem', problems],
         ],
         style,
@@ -104,17 +95,24 @@ function bindingText({kind, source, target, present}: ContainerBinding): string 
         : `${kind}: ${source} at ${target}`;
 }
 
-/** Of a part of a report: a text, a time, or more of them by name. */
-function reportTexts(value: unknown): readonly string[] {
-    if (value === undefined || value === null || value === '') return [];
-    if (typeof value === 'string') return [value];
-    if (typeof value === 'boolean') return [value ? 'yes' : 'no'];
-    if (typeof value === 'number') return [timeText(value)];
-    if (Array.isArray(value)) return value.flatMap(reportTexts);
-    if (typeof value !== 'object') return [];
+type Row = readonly [label: string, values: readonly string[]];
+
+/** The session in the container; nothing of what is not told. */
+function sessionRows({session}: Inspection): readonly Row[] {
+    const {sessionBus, keyring, broker, deviceBroker, agentTimer, lastCompliance} = session;
+    const either = (value: boolean | null, yes: string, no: string): readonly string[] =>
+        value === null ? [] : [value ? yes : no];
     return [
-        Object.entries(value)
-            .flatMap(([key, part]) => reportTexts(part).map(text => `${key}: ${text}`))
-            .join(', '),
+        ['Session bus', either(sessionBus, 'answers', 'does not answer')],
+        ['Keyring', keyring === '' ? [] : [keyring]],
+        ['Identity broker', broker === '' ? [] : [broker]],
+        ['Device broker', either(deviceBroker, 'running', 'not running')],
+        ['Agent timer', either(agentTimer, 'on', 'off')],
+        [
+            'Last compliance run',
+            lastCompliance
+                ? [`${timeText(lastCompliance.time)}${lastCompliance.succeeded ? '' : ', failed'}`]
+                : ['none since the start'],
+        ],
     ];
 }
