@@ -77,7 +77,8 @@ export function mergeCallers(
     const merged = new Map<string, CallerRecord>();
     for (const record of [...before, ...since]) {
         const {executable, application, sandbox} = record;
-        const key = JSON.stringify([executable, application, sandbox]);
+        // The path of a program means nothing outside of its sandbox.
+        const key = JSON.stringify([sandbox, application || executable]);
         const known = merged.get(key);
         merged.set(key, {
             ...record,

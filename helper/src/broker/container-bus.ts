@@ -13,6 +13,8 @@ const SERVICE = 'org.frostyard.Snow1';
 const ROOT = '/org/frostyard/Snow1';
 const INTUNE = `${SERVICE}.Intune`;
 const JOB = `${SERVICE}.Job`;
+/** Milliseconds; a container that is started is waited for, too. */
+const CONNECT_TIMEOUT = 5 * 60_000;
 const PROPERTIES = 'org.freedesktop.DBus.Properties';
 
 export interface ContainerBusOptions {
@@ -139,7 +141,8 @@ export class ContainerBus {
         const waiting = new AbortController();
         try {
             const {failed} = await this.#run(bus, way);
-            const signal = AbortSignal.any([this.#stop.signal, waiting.signal]);
+            const limit = AbortSignal.timeout(CONNECT_TIMEOUT);
+            const signal = AbortSignal.any([this.#stop.signal, waiting.signal, limit]);
             const opening = WireConnection.open(way, {maxBody, signal});
             // One of them is not waited for any more.
             opening.catch(() => undefined);

@@ -6,7 +6,7 @@ import {BusError} from '../host/bus-error.ts';
 import {type WireConnection, textOf} from '../host/wire/connection.ts';
 import {type Message, envelope, flags, messageTypes} from '../host/wire/message.ts';
 import {isValidBody, stringBody} from '../host/wire/values.ts';
-import {BUS_NAME, INTERFACE, OBJECT_PATH, errorNames, isBrokerMethod} from './names.ts';
+import {BUS_NAME, errorNames, isForBroker} from './names.ts';
 import {ownAnswer} from './own-answers.ts';
 
 /** Bytes of the body of a message: a token has some thousand. */
@@ -22,8 +22,8 @@ const NO_REPLY = 'Message recipient disconnected from message bus without replyi
 
 export interface ForwarderOptions {
     readonly host: WireConnection;
-    /** Sees to it that this caller may call now. Throws BusError. */
-    readonly admit: (sender: string) => Promise<void>;
+    /** Sees to it that who calls may do so now. Throws BusError. */
+    readonly admit: (call: Message) => Promise<void>;
     /** The connection to the container's bus, made if there is none. Throws BusError. */
     readonly container: (mayStart: boolean) => Promise<WireConnection>;
     readonly machineId: () => Promise<string>;
@@ -72,7 +72,7 @@ export class Forwarder {
         this.#held += size;
         const held: Held = {release: () => (this.#held -= size)};
         try {
-            await this.#options.admit(call.sender);
+            await this.#options.admit(call);
             const own = await ownAnswer(call, this.#options.machineId);
             if (own === null) await this.#handOn(call, held);
             else this.#replyText(call, own);
@@ -174,12 +174,6 @@ interface Held {
 function release(held: Held): void {
     held.release?.();
     held.release = null;
-}
-
-/** Whether it calls one of the methods that are offered, as far as its caller says what it calls. */
-function isForBroker({path, interface: interfaceName, member}: Message): boolean {
-    const isInterface = interfaceName === INTERFACE || interfaceName === '';
-    return path === OBJECT_PATH && isInterface && isBrokerMethod(member);
 }
 
 /**

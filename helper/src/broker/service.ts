@@ -10,7 +10,7 @@ import {CallerList, callersPath} from './caller-list.ts';
 import {Callers} from './callers.ts';
 import {ContainerBus} from './container-bus.ts';
 import {Forwarder, MAX_BODY} from './forwarder.ts';
-import {BUS_NAME, errorNames} from './names.ts';
+import {BUS_NAME, errorNames, isForBroker} from './names.ts';
 import {type BrokerOptions, defaultOptions, readOptions} from './options.ts';
 
 export interface Journal {
@@ -74,7 +74,7 @@ export class BrokerService {
         });
         this.#forwarder = new Forwarder({
             host: bus,
-            admit: sender => this.#admit(sender),
+            admit: call => this.#admit(call),
             container: mayStart => this.#container.connection(mayStart),
             machineId: async () => (await files.readText('/etc/machine-id'))?.trim() ?? '',
             begin: () => this.#begin(),
@@ -105,8 +105,8 @@ export class BrokerService {
         return status;
     }
 
-    async #admit(sender: string): Promise<void> {
-        const identity = await this.#callers.identify(sender);
+    async #admit(call: Message): Promise<void> {
+        const identity = await this.#callers.identify(call.sender);
         // A directory that is made later cannot be watched now.
         if (!this.#isWatched) await this.#readChoices();
         const {isEnabled, admitsSandboxed} = this.#choices;
@@ -116,7 +116,8 @@ export class BrokerService {
                 'Single sign-on from the Intune container is off: snowctl intune sso enable turns it on',
             );
         const isRefused = identity.sandbox !== 'none' && !admitsSandboxed;
-        this.#list.note(identity, isRefused);
+        // Many a program looks at objects before it calls them, or instead.
+        if (isForBroker(call)) this.#list.note(identity, isRefused);
         if (isRefused)
             throw new BusError(
                 errorNames.accessDenied,

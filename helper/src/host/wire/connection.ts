@@ -18,6 +18,8 @@ import {MalformedMessage, ValueReader, stringBody} from './values.ts';
 
 const BUS = 'org.freedesktop.DBus';
 const BUS_PATH = '/org/freedesktop/DBus';
+/** Milliseconds from the first byte that comes until we have a name. */
+const GREETING_TIMEOUT = 10_000;
 /** Bytes of a line of the authentication. */
 const MAX_LINE = 16 * 1024;
 const DO_NOT_QUEUE = 0x4;
@@ -63,6 +65,10 @@ export class WireConnection {
         const connection = new WireConnection(way, maxBody);
         const abort = (): void => connection.#lose('It was not waited for');
         signal?.addEventListener('abort', abort, {once: true});
+        let timer: NodeJS.Timeout | null = null;
+        way.input.once('data', () => {
+            timer = setTimeout(() => connection.#lose('it does not go on'), GREETING_TIMEOUT);
+        });
         try {
             if (signal?.aborted) abort();
             await connection.#authenticate();
@@ -73,6 +79,7 @@ export class WireConnection {
             connection.#lose('It cannot be used');
             throw error;
         } finally {
+            if (timer) clearTimeout(timer);
             signal?.removeEventListener('abort', abort);
         }
     }
@@ -178,11 +185,11 @@ export class WireConnection {
             output.on('drain', () => this.#throttled?.resume());
             const read = (chunk: Buffer): void => {
                 text = Buffer.concat([text, chunk]);
-                for (let end = text.indexOf('\r\n'); end >= 0; end = text.indexOf('\r\n')) {
-                    const line = text.toString('latin1', 0, end);
-                    text = text.subarray(end + 2);
-                    if (line === 'DATA') continue;
-                    if (!/^OK\b/.test(line)) {
+                for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
+                    const line = text.toString('latin1', 0, end + 1);
+                    text = text.subarray(end + 1);
+                    if (line === 'DATA\r\n') continue;
+                    if (!/^OK\b.*\r\n$/.test(line)) {
                         reject(noServer('it lets nobody in'));
                     } else {
                         input.off('data', read);

@@ -23,6 +23,9 @@ const NAME = 'com.microsoft.identity.broker1';
 const PATH = '/com/microsoft/identity/broker1';
 const FAILED = 'org.freedesktop.DBus.Error.Failed';
 
+/** What a later version may have, and nobody on the host is to call. */
+const methods: readonly string[] = [...Broker1Interface.methods, 'exportEverything'];
+
 const bus = sessionBus();
 /** Ends the waiting of calls, by their correlation. */
 const waiting = new Map<string, () => void>();
@@ -30,7 +33,7 @@ let calls = 0;
 
 bus.addMethodHandler(message => {
     const {path, interface: interfaceName, member, signature, body} = message;
-    const isKnown = (Broker1Interface.methods as readonly string[]).includes(member);
+    const isKnown = methods.includes(member);
     const isOurs = !interfaceName || interfaceName === Broker1Interface.name;
     if (path !== PATH || !isOurs || !isKnown) return false;
     calls += 1;
@@ -82,6 +85,9 @@ async function answer(
     bus.send(Message.newMethodReturn(message, 's', [JSON.stringify(response)]));
 }
 
+/** What the library does not tell: the bus is gone. */
+const {_connection: wire} = bus as unknown as {readonly _connection: EventEmitter};
+wire.on('end', () => process.exit(0));
 (bus as unknown as EventEmitter).on('error', error => {
     console.error(error);
     process.exit(1);
