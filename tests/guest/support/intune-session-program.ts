@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Sets up the root directory of a container, and runs its programs, without the service: JSON comes in as
-// the argument, and how it ended goes out as JSON.
+// Sets up the root directory of alice's container, and runs its programs, without the service: the argument
+// is a file with a request as JSON, which is gone when it was read, and how it ended goes out as JSON.
+
+import {readFileSync, rmSync} from 'node:fs';
 
 import {SnowError} from '../../../helper/src/host/error.ts';
 import {localHost} from '../../../helper/src/host/local-host.ts';
@@ -9,30 +11,7 @@ import {readEnrolment} from '../../../helper/src/intune/session/enrolment.ts';
 import {inspect} from '../../../helper/src/intune/session/inspect.ts';
 import {openApplication, runProgram} from '../../../helper/src/intune/session/programs.ts';
 import {provision} from '../../../helper/src/intune/session/provision.ts';
-
-export type Request =
-    | {
-          readonly verb: 'provision';
-          readonly rootfs: string;
-          readonly password: string | null;
-          /** Root directory that it is kept from, or null. */
-          readonly keepFrom: string | null;
-      }
-    | {readonly verb: 'open'; readonly application: string; readonly args: readonly string[]}
-    | {
-          readonly verb: 'run';
-          readonly command: readonly string[];
-          readonly pipes: string;
-          readonly isTerminal: boolean;
-      }
-    | {readonly verb: 'inspect'};
-
-export interface Outcome {
-    readonly result: unknown;
-    readonly error: readonly [code: string, text: string] | null;
-    /** Milliseconds. */
-    readonly took: number;
-}
+import {type Outcome, type Request, UID_BASE} from './intune-session-request.ts';
 
 const host = localHost();
 const stop = new AbortController();
@@ -64,12 +43,12 @@ async function perform(request: Request, record: ContainerRecord): Promise<unkno
 }
 
 async function main(): Promise<void> {
-    const [request = '', uid = ''] = process.argv.slice(2);
-    const names: Readonly<Record<string, string>> = {1001: 'alice', 1002: 'bob'};
-    const name = names[uid] ?? '';
+    const [path = ''] = process.argv.slice(2);
+    const request = JSON.parse(readFileSync(path, 'utf8')) as Request;
+    rmSync(path);
     const record: ContainerRecord = {
-        owner: {uid: Number(uid), gid: Number(uid), name, home: `/home/${name}`},
-        uidBase: 0x4000_0000 + Number(uid) * 65_536,
+        owner: {uid: 1001, gid: 1001, name: 'alice', home: '/home/alice'},
+        uidBase: UID_BASE,
         channel: 'stable',
         image: '',
         digest: '',
@@ -79,7 +58,7 @@ async function main(): Promise<void> {
     let result: unknown = null;
     let error: Outcome['error'] = null;
     try {
-        result = await perform(JSON.parse(request) as Request, record);
+        result = await perform(request, record);
     } catch (failure) {
         if (!(failure instanceof SnowError)) throw failure;
         error = [failure.code, failure.message];
