@@ -46,10 +46,6 @@ const files = [
     ['data/systemd/snow-intune-device@.service', 'lib/systemd/system/snow-intune-device@.service'],
     ['data/systemd/snow-intune-seat.path', 'lib/systemd/system/snow-intune-seat.path'],
     ['data/systemd/snow-intune-seat.service', 'lib/systemd/system/snow-intune-seat.service'],
-    [
-        'data/systemd/60-snow-control-devices.conf',
-        'lib/systemd/system/systemd-nspawn@intune-.service.d/60-snow-control-devices.conf',
-    ],
     ['data/systemd/snow-image-staged.path', 'lib/systemd/system/snow-image-staged.path'],
     ['data/systemd/snow-image-staged.service', 'lib/systemd/system/snow-image-staged.service'],
     ['polkit/org.frostyard.Snow1.policy', 'share/polkit-1/actions/org.frostyard.Snow1.policy'],
@@ -91,11 +87,20 @@ const files = [
     ['data/channels.d/snowfield.conf', 'lib/snow-control/channels.d/snowfield.conf'],
     ['data/channels.d/snowfieldloaded.conf', 'lib/snow-control/channels.d/snowfieldloaded.conf'],
     ['data/channels.d/snowloaded.conf', 'lib/snow-control/channels.d/snowloaded.conf'],
+    [
+        'data/systemd/user/snow-intune-autostart.service',
+        'lib/systemd/user/snow-intune-autostart.service',
+    ],
+    ['data/environment/60-snow-control', 'lib/systemd/user-environment-generators/60-snow-control'],
     ['data/intune.conf', 'share/doc/snow-control/intune.conf'],
     ['COPYING', 'share/doc/snow-control/copyright'],
 ];
 /** What a unit is started with, whatever the administrator enabled: target of the link, link below the prefix. */
 const links = [
+    [
+        '../snow-intune-autostart.service',
+        'lib/systemd/user/graphical-session.target.wants/snow-intune-autostart.service',
+    ],
     [
         '../snow-features-next-boot.service',
         'lib/systemd/system/systemd-sysext.service.wants/snow-features-next-boot.service',
@@ -109,6 +114,8 @@ const links = [
 const directories = [
     ['dist/extension', `share/gnome-shell/extensions/${UUID}`],
     ['data/container', 'lib/snow-control/container'],
+    ['data/applications', 'share/snow-control/applications'],
+    ['data/icons', 'share/snow-control/icons'],
 ];
 
 const below = path => resolve('/', join(destination, prefix, path));
@@ -146,7 +153,7 @@ async function uninstall() {
 /** Only directories that carry our name, or were made for our link; the others are the system's, empty or not. */
 async function removeEmptyParent(directory) {
     const ours =
-        /\/(snow-control(\/channels\.d)?|systemd-(sysext\.service\.wants|nspawn@intune-\.service\.d))$/;
+        /\/(snow-control(\/channels\.d)?|graphical-session\.target\.wants|systemd-(sysext\.service\.wants|nspawn@intune-\.service\.d))$/;
     if (!ours.test(directory)) return;
     const left = await readdir(directory).catch(() => ['unknown']);
     if (left.length > 0) return;

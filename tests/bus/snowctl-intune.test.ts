@@ -275,7 +275,7 @@ describe('settings', () => {
         [2, 'status', '--root=/mnt'],
         [4, 'recreate', '--undo'],
     ])('or what is wrong ends with %i and one line: %s %s', async (wanted, ...words) => {
-        const {status, stdout, stderr} = await intune(...words);
+        const {status, stdout, stderr} = await intune(...words.map(String));
         expect([status, stdout]).toEqual([wanted, '']);
         expect(stderr).toMatch(ONE_LINE);
     });

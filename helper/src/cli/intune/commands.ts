@@ -111,7 +111,7 @@ export const intuneCommands: readonly Command[] = [
     {
         name: 'intune start',
         operands: [],
-        options: ['if-configured', 'no-wait', ...machineOptions],
+        options: ['if-configured', 'notify', 'no-wait', ...machineOptions],
         summary: 'Start the container',
         details:
             'Start the container with what the session has, and return when its own session is ready for applications. Nothing is done when it runs already.',

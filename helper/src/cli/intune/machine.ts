@@ -3,6 +3,7 @@ import type {Results} from '../../host/domain.ts';
 import type {CommandAction, Context} from '../context.ts';
 import {SUCCESS} from '../exit-codes.ts';
 import {shortDigest} from '../image/view.ts';
+import {withNotifier} from './notifier.ts';
 import {type ContainerOwner, findOwner} from './owner.ts';
 import {
     type ContainerRequest,
@@ -14,7 +15,7 @@ import {
 import {sessionOption} from './session.ts';
 
 export const startContainer: CommandAction = async context => {
-    const {settings, environment} = context;
+    const {host, settings, environment} = context;
     const owner = await findOwner(context);
     await using client = await connect(context);
     if (settings.intune.isIfConfigured) {
@@ -24,8 +25,10 @@ export const startContainer: CommandAction = async context => {
     }
     const options = sessionOption(environment, owner.uid);
     const request: ContainerRequest = {operation: 'start', method: 'Start', options};
-    const results = await runContainerJob(context, client, owner, request);
-    return tell(context, owner, 'start', results, () => 'The container runs.');
+    return await withNotifier(settings.intune.isNotifying ? host : null, 'Intune', async () => {
+        const results = await runContainerJob(context, client, owner, request);
+        return tell(context, owner, 'start', results, () => 'The container runs.');
+    });
 };
 
 export const stopContainer: CommandAction = async context => {

@@ -20,7 +20,25 @@ interface Message {
     readonly isTransient: boolean;
 }
 
-export class Notifier implements AsyncDisposable {
+/** Starts something, and shows it where somebody waits for it, or it fails. @param host null: it is not shown */
+export async function withNotifier<T>(
+    host: Host | null,
+    title: string,
+    start: () => Promise<T>,
+): Promise<T> {
+    if (!host) return await start();
+    await using notifier = new Notifier(host);
+    notifier.expectSlow(title);
+    try {
+        return await start();
+    } catch (error) {
+        if (error instanceof SnowError && error.code !== 'Cancelled')
+            await notifier.fail(title, error.message);
+        throw error;
+    }
+}
+
+class Notifier implements AsyncDisposable {
     readonly #host: Host;
     #timer: NodeJS.Timeout | undefined;
     /** The last message; 0: there is none. */

@@ -8,11 +8,16 @@ interface KnownApplication extends Application {
 }
 
 const known: readonly KnownApplication[] = [
-    {id: 'edge', name: 'Microsoft Edge', icon: 'microsoft-edge', program: 'microsoft-edge'},
+    {
+        id: 'edge',
+        name: 'Microsoft Edge',
+        icon: 'snow-intune-edge-symbolic',
+        program: 'microsoft-edge',
+    },
     {
         id: 'portal',
         name: 'Intune Portal',
-        icon: 'intune-portal',
+        icon: 'snow-intune-portal-symbolic',
         program: '/opt/microsoft/intune/bin/intune-portal',
     },
 ];
