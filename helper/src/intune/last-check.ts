@@ -25,3 +25,7 @@ export async function readLastCheck(host: Host, uid: number): Promise<LastCheck 
 export async function recordCheck(host: Host, uid: number, check: LastCheck): Promise<void> {
     await host.files.writeWhole(checkPath(uid), `${JSON.stringify(check)}\n`, 0o600);
 }
+
+export async function forgetCheck(host: Host, uid: number): Promise<void> {
+    await host.files.remove(checkPath(uid));
+}

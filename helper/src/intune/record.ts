@@ -56,6 +56,10 @@ export async function writeGenerations(
     uid: number,
     generations: readonly Generation[],
 ): Promise<void> {
+    if (generations.length === 0) {
+        await host.files.remove(recordPath(uid));
+        return;
+    }
     const text = `${JSON.stringify({generations}, null, 4)}\n`;
     await host.files.writeWhole(recordPath(uid), text, 0o600);
 }

@@ -12,6 +12,7 @@ import {ContainerDisk} from './disk.ts';
 import {removeEnrolment} from './home.ts';
 import {openIntuneme, removeIntuneme} from './intuneme.ts';
 import {type IntuneJobRequest, type IntuneOperation, jobKind} from './job-request.ts';
+import {forgetCheck} from './last-check.ts';
 import {lockMachine} from './machine-lock.ts';
 import {
     type Channel,
@@ -22,6 +23,7 @@ import {
     machineUnit,
     previousRootfsPath,
     rootfsPath,
+    stateDirectory,
 } from './model.ts';
 import {readOwner} from './owner.ts';
 import type {Enrolment, MachinePorts, MakingPorts} from './ports.ts';
@@ -217,7 +219,9 @@ class IntuneJob {
         this.#progress.step('Removing the enrolment');
         this.#warnings.push(...(await removeEnrolment(host, owner)));
         await forgetReadiness(host, uid);
+        await forgetCheck(host, uid);
         if (request.everything) await removeSettings(host, uid);
+        await host.files.removeEmptyDirectory(stateDirectory(uid));
         return {};
     }
 

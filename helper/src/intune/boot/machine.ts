@@ -14,6 +14,7 @@ import {
     type Settings,
     machineName,
     machineUnit,
+    runtimeDirectory,
 } from '../model.ts';
 import {allowedDevices} from './graphics.ts';
 import {
@@ -97,6 +98,8 @@ export async function forgetMachine(
     await forgetSession(host, uid);
     await forgetBindings(host, uid);
     await forgetProblem(host, uid);
+    for (const name of ['/host', '/dev', ''])
+        await host.files.removeEmptyDirectory(`${runtimeDirectory(uid)}${name}`);
     if (wasThere) await services.reload();
 }
 
