@@ -3,6 +3,7 @@
 
 import {dirname} from 'node:path/posix';
 
+import {directoriesOf} from '../../host/directories.ts';
 import type {Progress} from '../../host/domain.ts';
 import {SnowError} from '../../host/error.ts';
 import type {Host} from '../../host/host.ts';
@@ -18,7 +19,6 @@ import {
 } from '../model.ts';
 import {allowedDevices} from './graphics.ts';
 import {
-    forgetBindings,
     forgetProblem,
     forgetSession,
     readBindings,
@@ -26,6 +26,7 @@ import {
     writeSession,
 } from './machine-files.ts';
 import {unitDropIn, unitDropInPath} from './nspawn-settings.ts';
+import {cleanMachine} from './prepare.ts';
 
 /** Of the log, in a message. */
 const LINES = 4;
@@ -95,11 +96,8 @@ export async function forgetMachine(
     const wasThere = (await host.files.status(path)) !== null;
     await host.files.remove(path);
     await host.files.removeEmptyDirectory(dirname(path));
-    await forgetSession(host, uid);
-    await forgetBindings(host, uid);
-    await forgetProblem(host, uid);
-    for (const name of ['/host', '/dev', ''])
-        await host.files.removeEmptyDirectory(`${runtimeDirectory(uid)}${name}`);
+    await cleanMachine(host, uid);
+    await directoriesOf(host).removeTree(runtimeDirectory(uid));
     if (wasThere) await services.reload();
 }
 
