@@ -4,6 +4,7 @@
 import {parseArgs} from 'node:util';
 
 import {Desktop} from '../tests/lab/desktop.ts';
+import {benchBroker} from './broker.ts';
 import {benchCheck} from './check.ts';
 import {benchEnable} from './enable.ts';
 import {benchIdle} from './idle.ts';
@@ -28,6 +29,7 @@ const benchmarks: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
     check: () => benchCheck(desktop, peer),
     enable: () => benchEnable(desktop, peer),
     memory: () => benchMemory(desktop),
+    broker: benchBroker,
     shell: () => withDesktop(benchShell),
     idle: () => withDesktop(benchIdle),
 };

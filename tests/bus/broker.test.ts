@@ -82,6 +82,11 @@ async function whenGone(): Promise<void> {
     await expect.poll(() => stage.container.isConnected).toBe(false);
 }
 
+/** Waits until the broker has what was called before: calls come in their order. */
+async function whenArrived(): Promise<void> {
+    await host.ask('getAccounts');
+}
+
 async function reconnectInside(): Promise<void> {
     await inside[Symbol.asyncDispose]();
     await stage.restartInside();
@@ -181,7 +186,6 @@ describe('a call of the broker on the host', () => {
                     {wait: 60_000},
                     correlation,
                 );
-                await sleep(100);
                 await client.ask('cancelInteractiveFlow', {}, correlation);
                 return waiting;
             }),
@@ -281,7 +285,7 @@ describe('when something is lost in the middle of a call', () => {
 
     it('the bus of the container: the caller is told, and the next call connects anew', async () => {
         const waiting = host.ask('acquireTokenInteractively', {wait: 60_000});
-        await sleep(300);
+        await whenArrived();
         await reconnectInside();
         expect(await waiting).toEqual({
             error: `${ERROR}.NoReply`,
@@ -292,7 +296,7 @@ describe('when something is lost in the middle of a call', () => {
 
     it('the container: the caller is told, and the next call only starts it if it may', async () => {
         const waiting = host.ask('acquireTokenInteractively', {wait: 60_000});
-        await sleep(300);
+        await whenArrived();
         stage.container.stop();
         expect(await waiting).toMatchObject({error: `${ERROR}.NoReply`});
         expect(await host.ask('getAccounts')).toEqual({
@@ -307,8 +311,8 @@ describe('when something is lost in the middle of a call', () => {
     it('the caller: the others go on', async () => {
         const leaving = await Client.connect(stage.host.address);
         const waiting = host.ask('acquireTokenInteractively', {wait: 500});
-        void leaving.ask('acquireTokenInteractively', {wait: 200});
-        await sleep(100);
+        void leaving.ask('acquireTokenInteractively', {wait: 200}, 'c2');
+        await leaving.ask('getAccounts');
         await leaving[Symbol.asyncDispose]();
         expect(responseOf(await waiting)).toMatchObject({length: expect.any(Number) as unknown});
     });
@@ -391,18 +395,12 @@ describe('who may call', () => {
         expect(await refused.ended).toBe(1);
         expect(refused.lines.join('\n')).toMatch(/AccessDenied.*sandbox/);
         await stage.choose({admitsSandboxed: true});
-        await sleep(200);
-        const admitted = startInFlatpak('com.example.Browser', gdbusCall());
-        expect(await admitted.ended).toBe(0);
-        expect(admitted.lines.join('\n')).toContain('getAccounts');
+        await expect.poll(() => startInFlatpak('com.example.Browser', gdbusCall()).ended).toBe(0);
         await expect
-            .poll(async () => (await stage.callers()).find(caller => caller.application !== ''))
-            .toMatchObject({
-                sandbox: 'flatpak',
-                application: 'com.example.Browser',
-                calls: 1,
-                refused: 1,
-            });
+            .poll(async () => (await stage.callers()).find(caller => caller.calls === 1))
+            .toMatchObject({sandbox: 'flatpak', application: 'com.example.Browser'});
+        const callers = await stage.callers();
+        expect(callers.find(caller => caller.application !== '')?.refused).toBeGreaterThan(0);
     });
 
     it('is listed, and nothing of what was asked and answered is kept', async () => {
