@@ -3,6 +3,7 @@ import {enumeration} from '../text.ts';
 import {byteText} from '../units.ts';
 import type {Facts} from './facts.ts';
 import {diagnoseImage} from './image-checks.ts';
+import {diagnoseIntune} from './intune-checks.ts';
 
 export interface Finding {
     /** A problem keeps something from working; a note may be as it was meant. */
@@ -26,7 +27,8 @@ export type CheckName =
     | 'installation'
     | 'automatic'
     | 'links'
-    | 'image';
+    | 'image'
+    | 'intune';
 
 type Check = (facts: Facts) => readonly Omit<Finding, 'check'>[];
 
@@ -163,6 +165,7 @@ const checks: Readonly<Record<CheckName, Check>> = {
     automatic: checkAutomatic,
     links: checkLinks,
     image: ({image}) => diagnoseImage(image),
+    intune: ({intune}) => diagnoseIntune(intune),
 };
 
 /** All that is wrong by these facts, problems first. */

@@ -8,6 +8,7 @@ import {JOURNAL} from '../../features/transaction.ts';
 import {SnowError} from '../../host/error.ts';
 import type {Host} from '../../host/host.ts';
 import {type ImageFacts, readImageFacts} from './image-facts.ts';
+import {type IntuneFacts, readIntuneFacts} from './intune-facts.ts';
 
 /** What the checks look at. */
 export interface Facts {
@@ -31,6 +32,8 @@ export interface Facts {
     readonly extensions: readonly ExtensionEntry[];
     /** Null: nobody manages the image of this system, or it is a tree. */
     readonly image: ImageFacts | null;
+    /** Null: there is no container, and nobody has it in mind. */
+    readonly intune: IntuneFacts | null;
 }
 
 export interface NeededProgram {
@@ -94,6 +97,7 @@ export async function readFacts(host: Host): Promise<Facts> {
         isAutomatic,
         extensions,
         image,
+        intune,
     ] = await Promise.all([
         existing(host, keyringPaths),
         missing(programs, host),
@@ -104,6 +108,7 @@ export async function readFacts(host: Host): Promise<Facts> {
         isUnitLinked(host, TIMER),
         readExtensions(host),
         readImageFacts(host),
+        readIntuneFacts(host, process.getuid?.() ?? 0),
     ]);
     return {
         isOffline,
@@ -119,6 +124,7 @@ export async function readFacts(host: Host): Promise<Facts> {
         isAutomatic,
         extensions,
         image,
+        intune,
     };
 }
 

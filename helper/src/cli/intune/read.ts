@@ -18,7 +18,7 @@ export const showContainer: CommandAction = async context => {
     const asking = {mayAskPassword: false, hasTerminal: false, startsService: true};
     await using client = await connectToService(asking);
     const container = (await readContainer(client, owner)) ?? containerSummary({});
-    const inspection = await inspect(client, owner, container);
+    const inspection = await inspectContainer(client, owner, container);
     const now = Math.floor(Date.now() / 1000);
     output.result(statusDocument(owner.uid, container, inspection, now), () =>
         statusText(container, inspection, now, output.style),
@@ -26,8 +26,8 @@ export const showContainer: CommandAction = async context => {
     return SUCCESS;
 };
 
-/** Null: it does not run, or the caller may not look. */
-async function inspect(
+/** Looks into it. Null: it does not run, or the caller may not look. Throws no SnowError. */
+export async function inspectContainer(
     client: ServiceClient,
     owner: ContainerOwner,
     {state}: ContainerSummary,

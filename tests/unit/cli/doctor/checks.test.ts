@@ -24,6 +24,7 @@ const healthy: Facts = {
         {path: '/var/lib/extensions/docker.raw', image: '/var/lib/extensions.d/docker_1.1.raw'},
     ],
     image: null,
+    intune: null,
 };
 
 it('finds nothing on a healthy machine', () => {
