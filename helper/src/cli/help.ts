@@ -20,7 +20,7 @@ export function helpText(topic: string): string {
     return [
         `Usage: snowctl ${topic === '' ? 'COMMAND' : topic} [OPTION...]`,
         topic === ''
-            ? 'Manages the extensions and the image of a snow system.\n'
+            ? 'Manages the extensions, the image and the Intune container of a snow system.\n'
             : `${groupSummaries[topic] ?? ''}.\n`,
         'Commands:',
         ...columns(shown.map(each => [commandText(each), each.summary])),
