@@ -373,7 +373,7 @@ describe('who may call', () => {
             .poll(() => host.ask('getAccounts'))
             .toMatchObject({
                 error: `${ERROR}.ServiceUnknown`,
-                text: expect.stringContaining('snowctl intune sso enable') as unknown,
+                text: expect.stringContaining('snowctl intune sso on') as unknown,
             });
         await stage.choose({isEnabled: true});
         await expect.poll(() => host.ask('getAccounts')).toMatchObject({signature: 's'});

@@ -113,7 +113,7 @@ export class BrokerService {
         if (!isEnabled)
             throw new BusError(
                 errorNames.serviceUnknown,
-                'Single sign-on from the Intune container is off: snowctl intune sso enable turns it on',
+                'Single sign-on from the Intune container is off: snowctl intune sso on turns it on',
             );
         const isRefused = identity.sandbox !== 'none' && !admitsSandboxed;
         // Many a program looks at objects before it calls them, or instead.
@@ -121,7 +121,7 @@ export class BrokerService {
         if (isRefused)
             throw new BusError(
                 errorNames.accessDenied,
-                'Applications in a sandbox may not use the broker: snowctl intune sso enable --sandboxed lets them',
+                'Applications in a sandbox may not use the broker: snowctl intune sso on --sandboxed lets them',
             );
     }
 

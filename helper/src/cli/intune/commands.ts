@@ -17,7 +17,8 @@ export type IntuneCommandName = `intune ${
     | 'destroy'
     | 'adopt'
     | 'configure'
-    | 'autostart'}`;
+    | 'autostart'
+    | 'sso'}`;
 
 export type IntuneOptionName =
     | 'channel'
@@ -29,6 +30,8 @@ export type IntuneOptionName =
     | 'complete'
     | 'if-configured'
     | 'notify'
+    | 'start-container'
+    | 'sandboxed'
     | 'user';
 
 export const intuneOptions: readonly (Option & {readonly name: IntuneOptionName})[] = [
@@ -86,6 +89,17 @@ export const intuneOptions: readonly (Option & {readonly name: IntuneOptionName}
         summary: 'Show on the desktop what goes on',
         details:
             'Show a start that takes its time, and a failure, as a notification of the desktop: for starts without a terminal.',
+    },
+    {
+        name: 'start-container',
+        summary: 'Have a program that signs in start the container',
+        details:
+            'Have the container started when a program of this machine signs in with it. Else such a program is told that it does not run.',
+    },
+    {
+        name: 'sandboxed',
+        summary: 'Let programs in a sandbox sign in, too',
+        details: 'Let Flatpak and snap applications sign in with the container, too.',
     },
     {
         name: 'user',
@@ -211,5 +225,13 @@ export const intuneCommands: readonly Command[] = [
         options: machineOptions,
         summary: 'Start the container at login, or not',
         details: 'Have the container started at login, or not, or say which it is.',
+    },
+    {
+        name: 'intune sso',
+        operands: [{name: 'on|off|status', kind: 'switch'}],
+        options: ['start-container', 'sandboxed'],
+        summary: 'Let programs of this machine sign in with it',
+        details:
+            'Let browsers and other programs of this machine sign in with the enrolment of one’s own container, or not, or say which it is, and which programs have done so since the login. They find the identity broker on the session’s bus, where its calls are handed on to the one in the container.',
     },
 ];

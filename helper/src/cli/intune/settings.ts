@@ -22,6 +22,10 @@ export interface IntuneSettings {
     readonly isIfConfigured: boolean;
     /** Whether the desktop shows what goes on. */
     readonly isNotifying: boolean;
+    /** Whether a program that signs in starts the container. */
+    readonly isStartingContainer: boolean;
+    /** Whether programs in a sandbox may sign in. */
+    readonly isAdmittingSandboxed: boolean;
 }
 
 export function intuneSettingsOf(values: ReadonlyMap<OptionName, string>): IntuneSettings {
@@ -36,5 +40,7 @@ export function intuneSettingsOf(values: ReadonlyMap<OptionName, string>): Intun
         isCompleting: values.has('complete'),
         isIfConfigured: values.has('if-configured'),
         isNotifying: values.has('notify'),
+        isStartingContainer: values.has('start-container'),
+        isAdmittingSandboxed: values.has('sandboxed'),
     };
 }
