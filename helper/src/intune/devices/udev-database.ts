@@ -3,25 +3,15 @@
 
 import {type Device, type DeviceClass, deviceClasses} from './model.ts';
 
-/** What a record of udev's database says that is of use here. */
-export interface UdevRecord {
-    readonly properties: Readonly<Record<string, string>>;
-    /** Microseconds since the system started. */
-    readonly since: string;
-}
-
-/** Of a file /run/udev/data/c81:0: a letter, a colon and what it is about on each line. */
-export function parseUdevRecord(text: string): UdevRecord {
+/** Of a file /run/udev/data/c81:0, where a line of a property begins with E: */
+export function parseUdevRecord(text: string): Readonly<Record<string, string>> {
     const properties: Record<string, string> = Object.create(null) as Record<string, string>;
-    let since = '';
     for (const line of text.split('\n')) {
-        const value = line.slice(2);
-        if (line.startsWith('I:')) since = value;
-        const equals = value.indexOf('=');
-        if (line.startsWith('E:') && equals > 0)
-            properties[value.slice(0, equals)] = value.slice(equals + 1);
+        const equals = line.indexOf('=');
+        if (line.startsWith('E:') && equals > 2)
+            properties[line.slice(2, equals)] = line.slice(equals + 1);
     }
-    return {properties, since};
+    return properties;
 }
 
 /** Of /sys/dev/char/81:0/uevent; null: it has no node, or none that a container can have. */
@@ -50,7 +40,7 @@ export function describeDevice(
     texts: {readonly uevent: string | null; readonly record: string | null; readonly link: string},
 ): Device | null {
     const node = parseDeviceName(texts.uevent ?? '');
-    const {properties, since} = parseUdevRecord(texts.record ?? '');
+    const properties = parseUdevRecord(texts.record ?? '');
     const deviceClass = deviceClasses.find(one => one === properties['SNOW_CONTROL_CLASS']);
     if (node === null || !deviceClass) return null;
     return {
@@ -59,7 +49,7 @@ export function describeDevice(
         class: deviceClass,
         parent: pluggedParent(texts.link),
         product: productName(properties),
-        since,
+        since: properties['SNOW_CONTROL_SINCE'] ?? '',
     };
 }
 
