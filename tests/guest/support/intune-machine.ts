@@ -9,6 +9,7 @@ import {bundle} from '../../bus/harness/bundle.ts';
 import {Guest, type GuestOptions, type RunResult} from '../../lab/guest.ts';
 import {installedSystem} from '../../lab/installation.ts';
 import {UNPACKED, unpackedImage} from '../../lab/intune/image.ts';
+import type {TreeName} from '../../lab/trees.ts';
 import type {MachineAnswer, MachineRequest} from './machine-program.ts';
 
 const PROGRAM = '/run/lab/machine.cjs';
@@ -53,11 +54,15 @@ for (const path of process.argv.slice(2))
     createServer(c => c.end('HTTP/1.0 200 OK\\r\\n\\r\\n' + path + '\\n')).listen(path);
 `;
 
+export interface MachineLabOptions extends GuestOptions {
+    readonly tree?: TreeName;
+}
+
 export class MachineLab implements AsyncDisposable {
     private constructor(readonly guest: Guest) {}
 
-    static async boot(options: GuestOptions = {}): Promise<MachineLab> {
-        const guest = await Guest.boot('container', {
+    static async boot({tree, ...options}: MachineLabOptions = {}): Promise<MachineLab> {
+        const guest = await Guest.boot(tree ?? 'container', {
             install: await installedSystem(),
             ...options,
             machines: true,
@@ -105,6 +110,7 @@ export class MachineLab implements AsyncDisposable {
             `--property=User=${user}`,
             '--wait',
             '--pipe',
+            '--collect',
             '--quiet',
             '--',
             'sh',

@@ -54,8 +54,14 @@ export async function startMachine(
     await forgetProblem(host, uid);
     await writeSession(host, uid, session);
     await rememberMachine(host, uid, settings, services);
-    const result = await services.start(unit, signal);
-    if (result !== 'done') throw await failureOf(host, uid, result, services);
+    try {
+        const result = await services.start(unit, signal);
+        if (result !== 'done') throw await failureOf(host, uid, result, services);
+    } catch (error) {
+        // To be stopped halfway is no failure of its.
+        if (signal.aborted) await services.resetFailed(unit);
+        throw error;
+    }
 }
 
 /** Stops a container in order, or by force when it takes too long for that; a failed one is one that is stopped. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What systemd-nspawn@.service is told of a container: its systemd.nspawn(5) file, and the drop-in of its unit.
 
-import {type ContainerRecord, type Settings, machineUnit} from '../model.ts';
+import {DEVICE_PROGRAM} from '../devices/model.ts';
+import {type ContainerRecord, type Settings, machineName, machineUnit} from '../model.ts';
 
 /** How the owners of what is bound show in the container: as they are, its owner as the user, or not at all. */
 export type BindMapping = 'idmap' | 'owneridmap' | 'none';
@@ -20,13 +21,14 @@ const PREPARE = '/usr/lib/snow-control/snow-intune-prepare';
 const DROPPED_CAPABILITIES = [
     'CAP_AUDIT_CONTROL',
     'CAP_AUDIT_WRITE',
+    'CAP_DAC_READ_SEARCH',
+    'CAP_IPC_OWNER',
     'CAP_LEASE',
     'CAP_LINUX_IMMUTABLE',
     'CAP_MKNOD',
     'CAP_NET_BIND_SERVICE',
     'CAP_NET_BROADCAST',
     'CAP_NET_RAW',
-    'CAP_SYS_BOOT',
     'CAP_SYS_NICE',
     'CAP_SYS_PTRACE',
     'CAP_SYS_TTY_CONFIG',
@@ -88,10 +90,14 @@ export function unitDropIn(uid: number, settings: Settings, devices: readonly st
         '# Written by Snow Control whenever the container is started: changes are lost.',
         '[Unit]',
         'StartLimitIntervalSec=0',
+        // Who sits before the devices that it may have.
+        'Wants=snow-intune-seat.path',
         '',
         '[Service]',
         `ExecStartPre=${PREPARE} ${uid}`,
+        `ExecStartPre=${DEVICE_PROGRAM} begin ${machineName(uid)}`,
         `ExecStopPost=${PREPARE} --clean ${uid}`,
+        `ExecStopPost=${DEVICE_PROGRAM} stopped ${machineName(uid)}`,
         'DevicePolicy=closed',
         'DeviceAllow=',
         'DeviceAllow=char-pts rw',

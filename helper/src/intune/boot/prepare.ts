@@ -59,7 +59,10 @@ export async function prepareMachine(
 export async function cleanMachine(host: Host, uid: number): Promise<void> {
     await host.files.remove(settingsPath(uid));
     await forgetBindings(host, uid);
-    const mounts = await mountsBelow(host, runtimeDirectory(uid));
+    const mounts = await mountsBelow(host, [
+        `${runtimeDirectory(uid)}/`,
+        ...(await unregisteredExport(host, uid)),
+    ]);
     if (mounts.length > 0)
         await run(host, ['umount', '--lazy', '--no-canonicalize', '--', ...mounts]);
     for (const name of await host.files.list(bindDirectory(uid))) {
@@ -151,7 +154,7 @@ class Preparation {
             await graphicsNodes(this.#host, this.#settings),
         ))
             await this.#bindNodes(directory, nodes);
-        if (this.#settings.nvidia && this.#bindings.some(({kind}) => kind === 'nvidia'))
+        if (this.#bindings.some(({kind, isPresent}) => isPresent && kind === 'nvidia'))
             this.#bindDriver(await nvidiaDriver(this.#host));
     }
 
@@ -231,13 +234,24 @@ async function bindSource(
     return {source: place, target, mapping, isReadOnly};
 }
 
-/** Mount points, the last one first. */
-async function mountsBelow(host: Host, directory: string): Promise<readonly string[]> {
+/**
+ * What a systemd-nspawn that was killed leaves, and the next one of systemd 257 refuses to find; none
+ * while there is a machine of that name, whosever it is.
+ */
+async function unregisteredExport(host: Host, uid: number): Promise<readonly string[]> {
+    const name = machineName(uid);
+    // As sd_machine_get_class(3) looks for one.
+    const isRegistered = (await host.files.status(`/run/systemd/machines/${name}`)) !== null;
+    return isRegistered ? [] : [`/run/systemd/nspawn/unix-export/${name}`];
+}
+
+/** Mount points that begin with one of these, the last one first. */
+async function mountsBelow(host: Host, places: readonly string[]): Promise<readonly string[]> {
     const table = (await host.files.readText('/proc/self/mountinfo', MAX_TABLE)) ?? '';
     return table
         .split('\n')
         .map(line => line.split(' ')[4] ?? '')
-        .filter(point => point.startsWith(`${directory}/`))
+        .filter(point => places.some(place => point.startsWith(place)))
         .reverse();
 }
 
