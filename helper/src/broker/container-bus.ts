@@ -19,8 +19,6 @@ const PROPERTIES = 'org.freedesktop.DBus.Properties';
 
 export interface ContainerBusOptions {
     readonly uid: number;
-    /** Where the pipes are made: below /run/user/UID, for snowd. */
-    readonly pipesParent: string;
     /** Bytes of a message's body. */
     readonly maxBody: number;
     /** Whether a call may start the container, as the user has it now. */
@@ -136,8 +134,8 @@ export class ContainerBus {
     }
 
     async #connectOverPipes(bus: BusConnection): Promise<WireConnection> {
-        const {pipesParent, maxBody} = this.#options;
-        const way = await FifoWay.create(pipesParent);
+        const {uid, maxBody} = this.#options;
+        const way = await FifoWay.create(uid);
         const waiting = new AbortController();
         try {
             const {failed} = await this.#run(bus, way);

@@ -61,7 +61,6 @@ export class BrokerService {
         });
         this.#container = new ContainerBus({
             uid,
-            pipesParent: `${runtimeDirectory}/snow-control`,
             maxBody: MAX_BODY,
             startsContainer: () => this.#choices.startsContainer,
             onConnected: connection => {

@@ -1,41 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The other side of caller-pipes.ts: FIFOs for the standard streams of a program that someone else
-// starts, who can be told no more of them than a directory.
+// A way to a program that the service starts: its standard streams, as FIFOs in a directory.
 
-import {closeSync, constants, openSync} from 'node:fs';
-import {mkdir, mkdtemp, rm} from 'node:fs/promises';
+import {closeSync, constants} from 'node:fs';
 import {Socket} from 'node:net';
-import {join} from 'node:path';
 import type {Readable, Writable} from 'node:stream';
 
-import {SnowError} from './error.ts';
-import {runProgram} from './programs.ts';
+import {GivenPipes, streamNames} from './given-pipes.ts';
 
-const {O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY} = constants;
+const {O_RDONLY, O_RDWR, O_WRONLY} = constants;
 /** Characters of what is kept of the standard error. */
 const MAX_ERRORS = 4096;
 
 export class FifoWay implements AsyncDisposable {
-    /** The directory, of mode 0700: stdin, stdout and stderr are in it. */
-    readonly directory: string;
     /** The program's standard output. */
     readonly input: Readable;
     /** Its standard input. */
     readonly output: Writable;
+    readonly #pipes: GivenPipes;
     readonly #errors: Socket;
     #errorText = '';
     /** The program's ends, so that nothing ends before it has opened them. */
-    readonly #held: number[] = [];
+    readonly #held: number[];
 
-    private constructor(directory: string) {
-        this.directory = directory;
-        const open = (name: string, flags: number): number =>
-            openSync(join(directory, name), flags | O_NONBLOCK);
-        this.#held.push(open('stdin', O_RDWR));
-        const output = open('stdin', O_WRONLY);
-        const input = open('stdout', O_RDONLY);
-        const errors = open('stderr', O_RDONLY);
-        this.#held.push(open('stdout', O_WRONLY), open('stderr', O_WRONLY));
+    private constructor(pipes: GivenPipes) {
+        this.#pipes = pipes;
+        this.#held = [pipes.open('stdin', O_RDWR)];
+        const output = pipes.open('stdin', O_WRONLY);
+        const input = pipes.open('stdout', O_RDONLY);
+        const errors = pipes.open('stderr', O_RDONLY);
+        this.#held.push(pipes.open('stdout', O_WRONLY), pipes.open('stderr', O_WRONLY));
         this.output = new Socket({fd: output, readable: false, writable: true});
         this.input = new Socket({fd: input, readable: true, writable: false});
         this.#errors = new Socket({fd: errors, readable: true, writable: false});
@@ -48,19 +41,21 @@ export class FifoWay implements AsyncDisposable {
         });
     }
 
-    /** Makes them in a directory of their own in that one, which is made if it is not there. */
-    static async create(parent: string): Promise<FifoWay> {
-        await mkdir(parent, {recursive: true, mode: 0o700});
-        const directory = await mkdtemp(join(parent, 'pipes-'));
+    /** Throws SnowError. */
+    static async create(uid: number): Promise<FifoWay> {
+        const pipes = await GivenPipes.create(uid);
         try {
-            const names = ['stdin', 'stdout', 'stderr'].map(name => join(directory, name));
-            const {exitCode, stderr} = await runProgram(['mkfifo', '-m', '0600', ...names]);
-            if (exitCode !== 0) throw new SnowError('Failed', `No pipes can be made: ${stderr}`);
-            return new FifoWay(directory);
+            await pipes.makeFifos(streamNames);
+            return new FifoWay(pipes);
         } catch (error) {
-            await rm(directory, {recursive: true, force: true});
+            await pipes[Symbol.asyncDispose]();
             throw error;
         }
+    }
+
+    /** Of the FIFOs stdin, stdout and stderr. */
+    get directory(): string {
+        return this.#pipes.directory;
     }
 
     /** The end of what the program has said on its standard error. */
@@ -71,7 +66,7 @@ export class FifoWay implements AsyncDisposable {
     /** The program has opened them all: from now on they end with it, and need no names any more. */
     async letGo(): Promise<void> {
         for (const fd of this.#held.splice(0)) closeSync(fd);
-        await rm(this.directory, {recursive: true, force: true});
+        await this.#pipes[Symbol.asyncDispose]();
     }
 
     async [Symbol.asyncDispose](): Promise<void> {
