@@ -33,8 +33,8 @@ async function findRows(
                 ['portal', 'Intune Portal'],
             ];
         case 'setting': {
-            const {settingTypes} = await import('./intune/setting-types.ts');
-            return Object.keys(settingTypes).map(key => [`${key}=`, '']);
+            const {presetSettings} = await import('../intune/settings.ts');
+            return Object.keys(presetSettings()).map(key => [`${key}=`, '']);
         }
         default:
             return featureRows(kind, name, await readFeatures(host));

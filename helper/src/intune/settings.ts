@@ -148,6 +148,11 @@ export async function removeSettings(host: Host, uid: number): Promise<void> {
     await host.files.remove(userPath(uid));
 }
 
+/** What there is to be set, as on the bus, with what is built in. */
+export function presetSettings(): Readonly<Record<string, string | boolean>> {
+    return describeSettings(presets);
+}
+
 /** As on the bus. */
 export function describeSettings(settings: Settings): Readonly<Record<string, string | boolean>> {
     return Object.fromEntries(keys.map(key => [names[key][1], settings[key]]));

@@ -92,7 +92,7 @@ async function readContainers(uids: readonly number[]): Promise<readonly Contain
         await using client = await connectToService({mayAskPassword: false, hasTerminal: false});
         const found: ContainerFacts[] = [];
         for (const uid of uids) {
-            const owner = {uid, name: ''};
+            const owner = {uid, label: `User ${uid}`};
             const state = await readContainer(client, owner);
             const inspection = state ? await inspectContainer(client, owner, state) : null;
             found.push({uid, state, failure: '', inspection});

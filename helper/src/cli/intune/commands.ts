@@ -217,7 +217,7 @@ export const intuneCommands: readonly Command[] = [
         options: machineOptions,
         summary: 'Change settings of the container',
         details:
-            'Change settings, which count from the next start: channel (stable, insiders); autostart, gpu, nvidia, x11, audio and smart-cards (yes, no); memory-max, cpu-quota and tasks-max, as systemd.resource-control(5) has them, or empty for no limit.',
+            'Change settings, which count from the next start: channel (stable, insiders); autostart, gpu, nvidia, x11, audio and smart-cards (yes, no); cameras, security-keys and listed-devices (allow, ask, never); memory-max, cpu-quota and tasks-max, as systemd.resource-control(5) has them, or empty for no limit.',
     },
     {
         name: 'intune autostart',

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import {SnowError} from '../../host/error.ts';
+import {presetSettings} from '../../intune/settings.ts';
 import type {CommandAction, Context} from '../context.ts';
 import {SUCCESS} from '../exit-codes.ts';
 import {didYouMean} from '../suggestions.ts';
@@ -7,7 +8,6 @@ import {quoted} from '../text.ts';
 import {tell} from './machine.ts';
 import {findOwner} from './owner.ts';
 import {connect, readContainer, runContainerJob} from './service.ts';
-import {settingTypes} from './setting-types.ts';
 
 const switches: Readonly<Record<string, boolean>> = {
     yes: true,
@@ -22,17 +22,19 @@ type Changes = Readonly<Record<string, string | boolean>>;
 
 /** From KEY=VALUE each; what a text may be, the service knows. Throws SnowError InvalidArgs. */
 export function parseChanges(words: readonly string[]): Changes {
+    const presets = presetSettings();
     const changes: Record<string, string | boolean> = {};
     for (const word of words) {
         const end = word.indexOf('=');
         if (end < 0) throw invalid(`${quoted(word)} is not KEY=VALUE`);
         const key = word.slice(0, end);
         const value = word.slice(end + 1);
-        if (!isSetting(key))
+        const preset = Object.hasOwn(presets, key) ? presets[key] : undefined;
+        if (preset === undefined)
             throw invalid(
-                `There is no setting ${quoted(key)}${didYouMean(key, Object.keys(settingTypes))}`,
+                `There is no setting ${quoted(key)}${didYouMean(key, Object.keys(presets))}`,
             );
-        if (settingTypes[key] === 'text') {
+        if (typeof preset === 'string') {
             changes[key] = value;
             continue;
         }
@@ -76,10 +78,6 @@ async function configure(context: Context, changes: Changes, text: string): Prom
             ? `${text} They count from the next start: snowctl intune restart`
             : text,
     );
-}
-
-function isSetting(key: string): key is keyof typeof settingTypes {
-    return Object.hasOwn(settingTypes, key);
 }
 
 function invalid(text: string): SnowError {

@@ -38,7 +38,7 @@ export const initContainer: CommandAction = async context => {
         return showPlan(context, planInit(container, settings.intune));
     }
     // Before anything else uses the terminal, and before gigabytes are fetched.
-    const password = await obtainPassword(context, owner.name);
+    const password = await obtainPassword(context, owner.uid);
     await using pipes = password === null ? null : await GivenPipes.create(callersUid());
     if (pipes && password !== null) await pipes.writeLine('password', password);
     await using client = await connect(context);

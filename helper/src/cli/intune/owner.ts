@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import {SnowError} from '../../host/error.ts';
-import {readAccount, readAccountOf} from '../../host/passwd.ts';
+import {readAccountOf} from '../../host/passwd.ts';
 import {canOwn} from '../../intune/owner.ts';
 import type {Context} from '../context.ts';
 import {quoted} from '../text.ts';
@@ -8,8 +8,8 @@ import {quoted} from '../text.ts';
 /** Whose container it is. */
 export interface ContainerOwner {
     readonly uid: number;
-    /** Empty: nobody knows it. */
-    readonly name: string;
+    /** As the caller has it, for messages. */
+    readonly label: string;
 }
 
 export function callersUid(): number {
@@ -19,17 +19,14 @@ export function callersUid(): number {
 /** The user of --user, or else the caller. Throws SnowError NotFound, InvalidArgs. */
 export async function findOwner({host, settings}: Context): Promise<ContainerOwner> {
     const {user} = settings.intune;
-    const uid = callersUid();
     if (user === '') {
+        const uid = callersUid();
         if (!canOwn(uid))
             throw new SnowError('InvalidArgs', 'Say whose container is meant: --user=USER');
-        return {uid, name: (await readAccount(host, uid))?.name ?? ''};
+        return {uid, label: 'This user'};
     }
-    if (/^\d{1,10}$/.test(user)) {
-        const account = await readAccount(host, Number(user));
-        return {uid: Number(user), name: account?.name ?? ''};
-    }
+    if (/^\d{1,10}$/.test(user)) return {uid: Number(user), label: `User ${user}`};
     const account = await readAccountOf(host, user);
     if (!account) throw new SnowError('NotFound', `There is no user ${quoted(user)}`);
-    return account;
+    return {uid: account.uid, label: user};
 }

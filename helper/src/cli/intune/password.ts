@@ -5,6 +5,7 @@ import {resolve} from 'node:path';
 import type {Readable} from 'node:stream';
 
 import {SnowError} from '../../host/error.ts';
+import {readAccount} from '../../host/passwd.ts';
 import {passwordProblem} from '../../intune/session/password.ts';
 import type {Context} from '../context.ts';
 import type {SecretPrompt} from '../secret-prompt.ts';
@@ -16,22 +17,23 @@ const MAX_LINE = 4096;
 /**
  * Asks for it, or reads it from where the command line says. Null: there is to be none.
  *
- * @param user its name in the container
+ * @param uid of the user, who has the same name in the container
  * @throws SnowError InvalidArgs, NotFound
  */
-export async function obtainPassword(context: Context, user: string): Promise<string | null> {
+export async function obtainPassword(context: Context, uid: number): Promise<string | null> {
     const {settings, openSecretPrompt} = context;
     const {passwordFile, isWithoutPassword} = settings.intune;
     if (isWithoutPassword) return null;
-    if (passwordFile !== '') {
-        const password = await readPassword(context, passwordFile);
-        const problem = passwordProblem(password, user);
-        if (problem !== null) throw new SnowError('InvalidArgs', problem);
-        return password;
+    if (passwordFile === '' && !openSecretPrompt) return null;
+    const user = (await readAccount(context.host, uid))?.name ?? '';
+    if (passwordFile === '' && openSecretPrompt) {
+        using prompt = openSecretPrompt();
+        return await askPassword(context, prompt, user);
     }
-    if (!openSecretPrompt) return null;
-    using prompt = openSecretPrompt();
-    return await askPassword(context, prompt, user);
+    const password = await readPassword(context, passwordFile);
+    const problem = passwordProblem(password, user);
+    if (problem !== null) throw new SnowError('InvalidArgs', problem);
+    return password;
 }
 
 async function askPassword({output}: Context, prompt: SecretPrompt, user: string): Promise<string> {

@@ -2,6 +2,7 @@
 // Programs of a container with the standard streams, or the terminal, of this process.
 
 import type {Progress} from '../../host/domain.ts';
+import {SnowError} from '../../host/error.ts';
 import {GivenPipes, StreamRelay, commonTerminal} from '../../host/given-pipes.ts';
 import type {CommandAction, Context} from '../context.ts';
 import {PROBLEMS_FOUND} from '../exit-codes.ts';
@@ -47,6 +48,10 @@ async function run(context: Context, command: readonly string[]): Promise<number
     try {
         const {'exit-status': status} = await job.follow(display);
         return typeof status === 'number' ? status : PROBLEMS_FOUND;
+    } catch (error) {
+        if (error instanceof SnowError && error.code === 'Cancelled')
+            throw new SnowError('Cancelled', 'The program was ended', {cause: error});
+        throw error;
     } finally {
         await relay?.finish();
         display.end();

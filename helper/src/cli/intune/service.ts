@@ -70,7 +70,7 @@ export async function startContainerJob(
         if (error instanceof SnowError && error.code === 'NotFound')
             throw new SnowError(
                 'NotFound',
-                `${owner.name || owner.uid} has no container and is not logged in`,
+                `${owner.label} has no container and is not logged in`,
                 {cause: error},
             );
         throw error;

@@ -35,14 +35,14 @@ export function statusText(
         remedy === '' ? [problem] : [problem, `  ${remedy}`],
     );
     if (state === 'absent')
-        return fields(
+        return filled(
             [
                 ['State', ['absent; "snowctl intune init" makes a container']],
                 ['Problem', problems],
             ],
             style,
         );
-    return fields(
+    return filled(
         [
             ['State', [stateText(state, startedAt, now)]],
             ['Image', [`${image} (${channel}, ${shortDigest(digest)})`]],
@@ -96,6 +96,14 @@ function bindingText({kind, source, target, present}: ContainerBinding): string 
 }
 
 type Row = readonly [label: string, values: readonly string[]];
+
+/** As wide as those that have something to say. */
+function filled(rows: readonly Row[], style: TableStyle): string {
+    return fields(
+        rows.filter(([, values]) => values.length > 0),
+        style,
+    );
+}
 
 /** The session in the container; nothing of what is not told. */
 function sessionRows({session}: Inspection): readonly Row[] {
