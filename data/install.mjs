@@ -17,6 +17,7 @@ const files = [
     ['dist/snow-intune-job', 'lib/snow-control/snow-intune-job'],
     ['dist/snow-intune-prepare', 'lib/snow-control/snow-intune-prepare'],
     ['dist/snow-next-boot', 'lib/snow-control/snow-next-boot'],
+    ['dist/snow-sso-host', 'lib/snow-control/snow-sso-host'],
     ['dist/man/snowctl.1', 'share/man/man1/snowctl.1'],
     ['dist/completions/snowctl.bash', 'share/bash-completion/completions/snowctl'],
     ['dist/completions/_snowctl', 'share/zsh/vendor-completions/_snowctl'],

@@ -17,6 +17,7 @@ export interface BrokerStage extends AsyncDisposable {
     readonly inside: SessionBus;
     readonly container: StandInContainer;
     readonly runtimeDirectory: string;
+    readonly configDirectory: string;
     choose(options: Partial<BrokerOptions>): Promise<void>;
     callers(): Promise<readonly CallerRecord[]>;
     /** Another bus for what is in the container, after the first one was stopped. */
@@ -61,6 +62,7 @@ export async function setBrokerStage(programs: StagePrograms): Promise<BrokerSta
             return container;
         },
         runtimeDirectory,
+        configDirectory: config,
         async choose(options: Partial<BrokerOptions>) {
             const all = {
                 isEnabled: true,
