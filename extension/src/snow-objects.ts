@@ -95,6 +95,7 @@ const NO_INTUNE: IntuneProperties = {
     StartedAt: 0,
     Settings: {},
     Bindings: [],
+    Devices: [],
     CanRestore: false,
     Applications: [],
     Problem: '',

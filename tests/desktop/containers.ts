@@ -16,6 +16,7 @@ export const absent: IntuneProperties = {
     StartedAt: 0,
     Settings: {channel: 'stable', autostart: false, gpu: true},
     Bindings: [],
+    Devices: [],
     CanRestore: false,
     Applications: [],
     Problem: '',

@@ -15,6 +15,7 @@ import {
     UNIT,
 } from './support/intune-machine.ts';
 import {announce, deviceFiles, plug, settle, startUdev, unplug} from './support/lab-devices.ts';
+import {BUS_NAME, ROOT, SnowBus} from './support/snow-bus.ts';
 import {until} from './support/waiting.ts';
 
 const PROGRAM = '/usr/lib/snow-control/snow-intune-device';
@@ -30,7 +31,7 @@ beforeAll(async () => {
     await startUdev(guest);
     await guest.check(
         `mkdir -p ${ROOTFS}/etc/tmpfiles.d
-         ln -s /usr/lib/snow-control/snow-intune-devices.conf ${ROOTFS}/etc/tmpfiles.d/`,
+         ln -sf /usr/lib/snow-control/snow-intune-devices.conf ${ROOTFS}/etc/tmpfiles.d/`,
     );
     alice = await guest.openSession('alice');
 }, 180_000);
@@ -311,6 +312,66 @@ describe('whose it is', () => {
             return stdout === '7:59\n';
         });
         expect(await nodes()).toEqual([]);
+    });
+});
+
+describe('its user', () => {
+    const path = `${ROOT}/Intune/u${UID}`;
+    let bus: SnowBus;
+
+    beforeAll(() => {
+        bus = new SnowBus(guest);
+        return start();
+    });
+    afterAll(() => stop());
+
+    const devices = async () => (await bus.properties(path, 'Intune'))['Devices'];
+
+    async function ask(method: string, words: string, session = alice) {
+        const {stdout, stderr} = await bus.call(`${path} ${BUS_NAME}.Intune ${method} ${words}`, {
+            session,
+        });
+        const job = /^o "(\/\S+)"/.exec(stdout)?.[1];
+        return job === undefined ? {state: 'refused', error: '', text: stderr} : bus.end(job);
+    }
+
+    test('sees what there is, and takes and gives it back', async () => {
+        await plug(guest, 59);
+        await untilNodes(['vcs59']);
+        const device = {
+            node: '/dev/vcs59',
+            class: 'camera',
+            product: 'Lab camera',
+            device: 'devices/virtual',
+        };
+        expect(await devices()).toEqual([{...device, state: 'attached'}]);
+        const done = {state: 'done', error: '', text: ''};
+        expect(await ask('DetachDevice', "'sa{sv}' /dev/vcs59 0")).toEqual(done);
+        expect(await devices()).toEqual([{...device, state: 'detached'}]);
+        expect(await nodes()).toEqual([]);
+        expect(await ask('AttachDevice', "'sa{sv}' /dev/vcs59 0")).toEqual(done);
+        expect(await nodes()).toEqual([`vcs59 ${mine}`]);
+    });
+
+    test('has no other device of the host for it', async () => {
+        for (const node of ['/dev/vda', '/dev/../dev/vcs59', '/dev/tty1', '/etc/shadow'])
+            expect((await ask('AttachDevice', `'sa{sv}' ${node} 0`)).state).not.toBe('done');
+        expect((await nodes()).length).toBeLessThan(2);
+    });
+
+    test('changes the settings, which count at once', async () => {
+        const configure = (policy: string) =>
+            bus.call(`${path} ${BUS_NAME}.Intune Configure 'a{sv}a{sv}' 1 cameras s ${policy} 0`);
+        await plug(guest, 59);
+        await untilNodes(['vcs59']);
+        expect((await configure('never')).exitCode).toBe(0);
+        await untilNodes([]);
+        expect(await ask('AttachDevice', "'sa{sv}' /dev/vcs59 0")).toMatchObject({
+            error: 'NotAuthorized',
+        });
+        expect((await configure('sometimes')).exitCode).toBe(1);
+        expect((await configure('allow')).exitCode).toBe(0);
+        await untilNodes(['vcs59']);
     });
 });
 

@@ -135,6 +135,20 @@ async function prepare(
             return concurrentJob(uid, 'inspect', machineName(uid), course =>
                 operations.inspect(uid, course),
             );
+        case 'AttachDevice':
+        case 'DetachDevice': {
+            const [node] = args;
+            if (typeof node !== 'string' || !/^\/dev\/[A-Za-z0-9/_-]{1,200}$/.test(node))
+                throw new SnowError('InvalidArgs', `${method} takes the path of a device node`);
+            const choice = method === 'AttachDevice' ? 'attach' : 'detach';
+            return {
+                ...specOf(uid, `${choice}-device`),
+                target: node,
+                scope: `${uid} devices`,
+                isWriter: true,
+                run: runWith(course => operations.chooseDevice(uid, node, choice, course)),
+            };
+        }
         case 'Configure': {
             const changes = dictionary(args[0]);
             const {settings} = await readSettings(host, uid);

@@ -6,6 +6,8 @@ import type {Progress, Results} from '../host/domain.ts';
 import {SnowError} from '../host/error.ts';
 import type {Host} from '../host/host.ts';
 import {recordCheck} from './last-check.ts';
+import {applyDeviceSettings, chooseDevice} from './devices/devices.ts';
+import type {DeviceChoice} from './devices/model.ts';
 import {lockMachine} from './machine-lock.ts';
 import {MachineTurns} from './machine-turns.ts';
 import {
@@ -111,7 +113,25 @@ export class ContainerOperations {
         const changed = change(settings);
         await writeSettings(this.#host, uid, changed);
         const isRunning = await this.#isRunning(uid);
+        const record = isRunning ? await readRecord(this.#host, uid) : null;
+        const policies = ['cameras', 'securityKeys', 'listedDevices'] as const;
+        if (record && policies.some(policy => changed[policy] !== settings[policy]))
+            await applyDeviceSettings(this.#host, record, changed);
         return {'restart-needed': isRunning};
+    }
+
+    async chooseDevice(
+        uid: number,
+        node: string,
+        choice: DeviceChoice,
+        {progress, signal}: Course,
+    ): Promise<Results> {
+        const record = await this.#requireRecord(uid);
+        if (!(await this.#isRunning(uid)))
+            throw new SnowError('WrongState', 'The container does not run; start it first');
+        const {settings} = await readSettings(this.#host, uid);
+        progress.step(choice === 'attach' ? `Attaching ${node}` : `Detaching ${node}`);
+        return {nodes: await chooseDevice(this.#host, record, settings, node, choice, signal)};
     }
 
     #ensureRunning(

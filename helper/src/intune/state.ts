@@ -4,6 +4,7 @@
 import type {IntuneProperties} from '../generated/dbus.ts';
 import {SnowError} from '../host/error.ts';
 import type {Host} from '../host/host.ts';
+import {devicesOf} from './devices/devices.ts';
 import {readLastCheck} from './last-check.ts';
 import {
     type ContainerState,
@@ -72,9 +73,10 @@ export async function readContainer(
     );
     const state = states[activeState] ?? 'stopped';
     const isRunning = state === 'running';
-    const [startedAt, bindings, applications] = await Promise.all([
+    const [startedAt, bindings, devices, applications] = await Promise.all([
         isRunning ? tolerate(ports.startedAt(host, uid), 0) : 0,
         isRunning ? tolerate(ports.bindings(host, uid), []) : [],
+        isRunning ? tolerate(devicesOf(host, uid, settings), []) : [],
         tolerate(ports.applications(host, uid), []),
     ]);
     if (state === 'failed')
@@ -95,6 +97,13 @@ export async function readContainer(
             target,
             present: isPresent,
         })),
+        Devices: devices.map(({node, class: deviceClass, product, parent, state: deviceState}) => ({
+            node,
+            class: deviceClass,
+            product,
+            device: parent,
+            state: deviceState,
+        })),
         Applications: applications.map(application => ({...application})),
         Problem: problems[0] ?? '',
     };
@@ -109,5 +118,6 @@ const nothing = {
     Created: 0,
     StartedAt: 0,
     Bindings: [],
+    Devices: [],
     Applications: [],
 } as const;

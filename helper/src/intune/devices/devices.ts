@@ -137,7 +137,7 @@ export async function applyDeviceSettings(
     host: Host,
     record: ContainerRecord,
     settings: Settings,
-    signal: AbortSignal,
+    signal?: AbortSignal,
 ): Promise<void> {
     await writeDeviceRules(host, record, settings);
     await perform(host, record.owner.uid, ['all'], signal);
@@ -147,14 +147,16 @@ async function perform(
     host: Host,
     uid: number,
     args: readonly string[],
-    signal: AbortSignal,
+    signal?: AbortSignal,
 ): Promise<void> {
     if (!host.systemd)
         throw new SnowError('NotSupported', 'Devices are those of the running system');
     const name = `snow-intune-devices-u${uid}`;
-    const {exitCode, stderr} = await host.systemd.runUnit(name, [DEVICE_PROGRAM, ...args], {
-        signal,
-    });
+    const {exitCode, stderr} = await host.systemd.runUnit(
+        name,
+        [DEVICE_PROGRAM, ...args],
+        signal ? {signal} : {},
+    );
     if (exitCode === 0) return;
     const text = stderr.trim().split('\n').at(-1) ?? '';
     throw new SnowError('Failed', text === '' ? 'The device cannot be handed over' : text);
