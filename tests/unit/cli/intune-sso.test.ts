@@ -75,6 +75,17 @@ describe('snowctl intune sso', () => {
         });
     });
 
+    it('on lets extensions of browsers in if that is wanted, and off takes that back', async () => {
+        await mkdir(join(home, '.mozilla'));
+        expect(await run('on --browsers')).toContain('Extensions can in Firefox');
+        const path = join(home, '.mozilla/native-messaging-hosts/linux_entra_sso.json');
+        expect(await readFile(path, 'utf8')).toContain('snow-sso-host');
+        await run('off');
+        await expect(readFile(path)).rejects.toThrow('ENOENT');
+        await writeFile(path, '{}');
+        expect(await run('on --browsers')).toContain('is not of Snow Control, and stays');
+    });
+
     it('names what in the file is no option', async () => {
         await run('on');
         await writeFile(join(home, '.config/snow-control/broker.conf'), '[Broker]\nEnabeld=yes\n');

@@ -32,6 +32,7 @@ export type IntuneOptionName =
     | 'notify'
     | 'start-container'
     | 'sandboxed'
+    | 'browsers'
     | 'user';
 
 export const intuneOptions: readonly (Option & {readonly name: IntuneOptionName})[] = [
@@ -100,6 +101,12 @@ export const intuneOptions: readonly (Option & {readonly name: IntuneOptionName}
         name: 'sandboxed',
         summary: 'Let programs in a sandbox sign in, too',
         details: 'Let Flatpak and snap applications sign in with the container, too.',
+    },
+    {
+        name: 'browsers',
+        summary: 'Let extensions of Firefox, Chrome, Chromium and Edge sign in',
+        details:
+            'Let the extension linux-entra-sso of Firefox, Chrome, Chromium and Edge sign in, of those that the user has. Files of others for that extension stay as they are.',
     },
     {
         name: 'user',
@@ -229,7 +236,7 @@ export const intuneCommands: readonly Command[] = [
     {
         name: 'intune sso',
         operands: [{name: 'on|off|status', kind: 'switch'}],
-        options: ['start-container', 'sandboxed'],
+        options: ['start-container', 'sandboxed', 'browsers'],
         summary: 'Let programs of this machine sign in with it',
         details:
             'Let browsers and other programs of this machine sign in with the enrolment of one’s own container, or not, or say which it is, and which programs have done so since the login. They find the identity broker on the session’s bus, where its calls are handed on to the one in the container.',

@@ -26,6 +26,8 @@ export interface IntuneSettings {
     readonly isStartingContainer: boolean;
     /** Whether programs in a sandbox may sign in. */
     readonly isAdmittingSandboxed: boolean;
+    /** Whether extensions of browsers may sign in. */
+    readonly isForBrowsers: boolean;
 }
 
 export function intuneSettingsOf(values: ReadonlyMap<OptionName, string>): IntuneSettings {
@@ -42,5 +44,6 @@ export function intuneSettingsOf(values: ReadonlyMap<OptionName, string>): Intun
         isNotifying: values.has('notify'),
         isStartingContainer: values.has('start-container'),
         isAdmittingSandboxed: values.has('sandboxed'),
+        isForBrowsers: values.has('browsers'),
     };
 }

@@ -2,21 +2,27 @@
 // Single sign-on for programs of this machine: what the user chose, and who has used it.
 
 import {type CallerRecord, callersPath, readCallers} from '../../broker/caller-list.ts';
+import {
+    type ManifestChanges,
+    installManifests,
+    removeManifests,
+} from '../../broker/browsers/manifests.ts';
 import {type BrokerOptions, formatOptions, optionsPath, readOptions} from '../../broker/options.ts';
 import {SnowError} from '../../host/error.ts';
 import type {CommandAction, Context} from '../context.ts';
 import {SUCCESS} from '../exit-codes.ts';
 import {type TableStyle, fields, table} from '../table.ts';
+import {printable} from '../text.ts';
 import {timeText} from '../units.ts';
 import {callersUid} from './owner.ts';
 
 export const switchSingleSignOn: CommandAction = async (context, [word = '']) => {
     const {host, settings, environment} = context;
-    const {isStartingContainer, isAdmittingSandboxed} = settings.intune;
-    if (word !== 'on' && (isStartingContainer || isAdmittingSandboxed))
+    const {isStartingContainer, isAdmittingSandboxed, isForBrowsers} = settings.intune;
+    if (word !== 'on' && (isStartingContainer || isAdmittingSandboxed || isForBrowsers))
         throw new SnowError(
             'InvalidArgs',
-            '--start-container and --sandboxed go with "intune sso on"',
+            '--start-container, --sandboxed and --browsers go with "intune sso on"',
         );
     if (word === 'status') return showSingleSignOn(context);
     const path = optionsPath(environment);
@@ -30,13 +36,36 @@ export const switchSingleSignOn: CommandAction = async (context, [word = '']) =>
           }
         : {...options, isEnabled};
     await host.files.writeWhole(path, formatOptions(chosen));
-    context.output.result(optionsDocument(chosen), () =>
-        isEnabled
-            ? `Programs of this machine can sign in with the container${admittedText(chosen)}.\n`
-            : 'Programs of this machine cannot sign in with the container.\n',
-    );
+    const {installed, foreign} = await setManifests(context, isEnabled && isForBrowsers);
+    const document = {...optionsDocument(chosen), browsers: installed, foreign};
+    context.output.result(document, () => {
+        if (!isEnabled) return 'Programs of this machine cannot sign in with the container.\n';
+        const lines = [
+            `Programs of this machine can sign in with the container${admittedText(chosen)}.`,
+            ...(isForBrowsers ? [browsersText(installed)] : []),
+            ...foreign.map(file => `${printable(file)} is not of Snow Control, and stays.`),
+        ];
+        return `${lines.join('\n')}\n`;
+    });
     return SUCCESS;
 };
+
+async function setManifests(
+    {host, environment}: Context,
+    isWanted: boolean,
+): Promise<ManifestChanges> {
+    const home = environment['HOME'] ?? '';
+    if (!home.startsWith('/')) throw new SnowError('InvalidArgs', 'HOME is no directory');
+    if (isWanted) return installManifests(host.files, home);
+    await removeManifests(host.files, home);
+    return {installed: [], foreign: []};
+}
+
+function browsersText(names: readonly string[]): string {
+    return names.length === 0
+        ? 'There is no browser here whose extensions could.'
+        : `Extensions can in ${names.join(', ')}, once restarted.`;
+}
 
 async function showSingleSignOn({host, output, environment}: Context): Promise<number> {
     const {options, faults} = await readOptions(host.files, optionsPath(environment));
@@ -69,15 +98,16 @@ export function singleSignOnText(
         style,
     );
     if (callers.length === 0) return `${head}Nobody has asked since the login.\n`;
-    const rows = callers.map(({sandbox, application, executable, calls, refused, lastCall}) => [
+    const rows = callers.map(({sandbox, application, executable, unit, ...call}) => [
         sandbox === 'none'
             ? executable || 'not known'
             : `${application || executable} (${sandbox})`,
-        String(calls),
-        String(refused),
-        timeText(lastCall),
+        String(call.calls),
+        String(call.refused),
+        timeText(call.lastCall),
+        unit === '' ? '-' : unit,
     ]);
-    return `${head}\n${table(['PROGRAM', 'CALLS', 'REFUSED', 'LAST CALL'], rows, style)}`;
+    return `${head}\n${table(['PROGRAM', 'CALLS', 'REFUSED', 'LAST CALL', 'UNIT'], rows, style)}`;
 }
 
 function admittedText({admitsSandboxed}: BrokerOptions): string {
