@@ -120,11 +120,15 @@ export const shellDriver = String.raw`
     }
 
     // where a person would point, or why nobody can
-    function target(query) {
+    async function target(query) {
         const actor = first(query);
         if (!actor)
             return {problem: 'not on the screen'};
         const {box} = describe(actor);
+        // What is on its way is somewhere else by the time of the click.
+        await pause(40);
+        if (first(query) !== actor || describe(actor).box.x !== box.x || describe(actor).box.y !== box.y)
+            return {problem: 'moving'};
         const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
         let view = actor.get_parent();
         while (view && !(view instanceof St.ScrollView))
