@@ -81,7 +81,16 @@ async function answer(
         return;
     }
     const filling = 'x'.repeat(request.size ?? 0);
-    const response = {method, version, correlation, length: text.length, calls, filling};
+    const response = {
+        method,
+        version,
+        correlation,
+        length: text.length,
+        calls,
+        filling,
+        accounts: [{username: 'anna@example.com'}],
+        linuxBrokerVersion: '2.0.1',
+    };
     bus.send(Message.newMethodReturn(message, 's', [JSON.stringify(response)]));
 }
 
