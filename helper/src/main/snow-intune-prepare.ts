@@ -3,7 +3,7 @@
 // after it ended.
 import {logError, logNotice} from '../bus/journal.ts';
 import {SnowError} from '../host/error.ts';
-import {localHost} from '../host/local-host.ts';
+import {fileHost} from '../host/file-host.ts';
 import {forgetProblem, readSession, writeProblem} from '../intune/boot/machine-files.ts';
 import {cleanMachine, prepareMachine} from '../intune/boot/prepare.ts';
 import {writeDeviceRules} from '../intune/devices/rules.ts';
@@ -12,7 +12,7 @@ import {canOwn} from '../intune/owner.ts';
 import {readRecord} from '../intune/record.ts';
 import {readSettings} from '../intune/settings.ts';
 
-const host = {...localHost(), systemd: null};
+const host = fileHost();
 
 async function main(args: readonly string[]): Promise<number> {
     const isEnd = args[0] === '--clean';

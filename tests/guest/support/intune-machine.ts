@@ -22,26 +22,13 @@ export const ROOTFS = `/var/lib/machines/${MACHINE}`;
 export const HOME = '/home/alice/Intune';
 export const RUNTIME = `/run/snow-control/intune/u${UID}`;
 
-/** The user, and what no container starts without; the rest is provisioning's. */
 const makeContainer = `
 set -e
 chmod 0700 /var/lib/machines
 cp -a ${UNPACKED} ${ROOTFS}
-cd ${ROOTFS}
-chroot . usermod -l alice -d /home/alice -u 1001 ubuntu
-chroot . groupmod -g 1001 -n alice ubuntu
-mkdir -p home/alice var/lib/systemd/linger usr/lib/snow-control
-rm -rf home/ubuntu
-chown 1001:1001 home/alice
-touch var/lib/systemd/linger/alice
-systemd-id128 new >etc/machine-id
-for unit in console-getty.service getty@.service systemd-networkd.service systemd-resolved.service \
-    systemd-timesyncd.service systemd-networkd.socket; do
-    ln -sfn /dev/null etc/systemd/system/$unit
-done
 mkdir -p /var/lib/snow-control/intune/u${UID}
 printf '{"generations": [{"inode": %s, "record": {"owner": {"uid": 1001, "gid": 1001, "name": "alice", "home": "/home/alice"}, "uidBase": ${UID_BASE}, "channel": "stable", "image": "ghcr.io/frostyard/ubuntu-intune:latest", "digest": "sha256:%064d", "created": 1}}]}' \
-    "$(stat -c %i .)" 0 >/var/lib/snow-control/intune/u${UID}/container.json
+    "$(stat -c %i ${ROOTFS})" 0 >/var/lib/snow-control/intune/u${UID}/container.json
 su alice -c 'mkdir -m 0700 ~/Intune'
 loginctl enable-linger alice bob
 `;
@@ -79,7 +66,10 @@ export class MachineLab implements AsyncDisposable {
         await guest.copyIn(program, PROGRAM);
         await rm(directory, {recursive: true});
         await guest.check(makeContainer, {timeout: 120_000});
-        return new MachineLab(guest);
+        const lab = new MachineLab(guest);
+        const {error} = await lab.call({verb: 'provision'});
+        if (error) throw new Error(`It cannot be set up: ${error.join(': ')}`);
+        return lab;
     }
 
     /** Sockets of alice's session, and of root's, until the guest ends. */

@@ -12,12 +12,13 @@ import {
     startedAt,
     stopMachine,
 } from '../../../helper/src/intune/boot/machine.ts';
-import type {SessionEnvironment} from '../../../helper/src/intune/model.ts';
+import {type SessionEnvironment, rootfsPath} from '../../../helper/src/intune/model.ts';
 import {readRecord} from '../../../helper/src/intune/record.ts';
+import {provision} from '../../../helper/src/intune/session/provision.ts';
 import {readSettings} from '../../../helper/src/intune/settings.ts';
 
 export interface MachineRequest {
-    readonly verb: 'start' | 'stop' | 'forget' | 'look';
+    readonly verb: 'provision' | 'start' | 'stop' | 'forget' | 'look';
     readonly uid: number;
     readonly session?: SessionEnvironment;
     /** Milliseconds after which it is cancelled. */
@@ -47,6 +48,15 @@ async function perform({verb, uid, session = {}}: MachineRequest): Promise<void>
     if (!record) throw new SnowError('WrongState', 'There is no container');
     const progress = {step: () => undefined, bytes: () => undefined};
     const {settings} = await readSettings(host, uid);
+    if (verb === 'provision')
+        await provision(
+            host,
+            rootfsPath(uid),
+            record,
+            {password: null, keep: null},
+            progress,
+            stop.signal,
+        );
     if (verb === 'start')
         await startMachine(host, record, settings, session, progress, stop.signal);
     if (verb === 'stop') await stopMachine(host, record, progress, stop.signal);

@@ -99,7 +99,14 @@ class Preparation {
         const directories = directoriesOf(this.#host);
         await directories.make(runtimeDirectory(uid), 0o755);
         await directories.make(bindDirectory(uid), 0o700);
-        await this.#bindSession(session);
+        // Most of it is waiting for mount(8).
+        const devices = this.#mountDevices();
+        const isMounted = devices.then(
+            () => undefined,
+            () => undefined,
+        );
+        await this.#bindSession(session).finally(() => isMounted);
+        await devices;
         await this.#bindDevices();
         if (session.LANG !== undefined) this.#environment.LANG = session.LANG;
         await this.#bindOurs();
@@ -111,29 +118,26 @@ class Preparation {
     async #bindSession(session: SessionEnvironment): Promise<void> {
         const findings = await findSession(this.#host, this.#record.owner);
         const sources = sessionSources(this.#record, this.#settings, session, findings);
-        for (const source of sources) {
-            const {kind, paths, target} = source;
-            const found = await this.#bindFirst(source);
-            this.#bindings.push({
-                kind,
-                source: found ?? paths[0] ?? '',
-                target,
-                isPresent: found !== null,
-            });
-            if (found !== null) Object.assign(this.#environment, source.environment);
-            else if (source.isNeeded)
+        const results = await Promise.allSettled(sources.map(source => this.#bindFirst(source)));
+        for (const [index, {kind, paths, target, isNeeded, environment}] of sources.entries()) {
+            const result = results[index];
+            if (result?.status === 'rejected') throw result.reason;
+            const found = result?.value;
+            const source = found?.path ?? paths[0] ?? '';
+            this.#bindings.push({kind, source, target, isPresent: found !== null});
+            if (found) {
+                this.#binds.push(found.bind);
+                Object.assign(this.#environment, environment);
+            } else if (isNeeded)
                 throw new SnowError('WrongState', `There is no ${paths.join(' or ')}`);
         }
     }
 
-    /** Returns the path of what is bound now. */
-    async #bindFirst(source: Source): Promise<string | null> {
+    async #bindFirst(source: Source): Promise<{readonly path: string; readonly bind: Bind} | null> {
         for (const path of source.paths) {
             try {
                 const bind = await bindSource(this.#host, this.#record.owner.uid, source, path);
-                if (!bind) continue;
-                this.#binds.push(bind);
-                return path;
+                if (bind) return {path, bind};
             } catch (error) {
                 if (source.isNeeded || !(error instanceof SnowError)) throw error;
                 this.#warn(`The container does without ${source.kind}: ${error.message}`);
@@ -142,14 +146,16 @@ class Preparation {
         return null;
     }
 
-    async #bindDevices(): Promise<void> {
-        const {uid} = this.#record.owner;
-        const place = deviceDirectory(uid);
+    async #mountDevices(): Promise<void> {
+        const place = deviceDirectory(this.#record.owner.uid);
         await directoriesOf(this.#host).make(place, 0o755);
         // Its nodes are to be opened, and nothing else: no nodev here.
         const options = 'mode=755,nosuid,noexec,size=1m,nr_inodes=4096';
         await run(this.#host, ['mount', '-t', 'tmpfs', '-o', options, 'snow-control', place]);
-        this.#binds.push(ours(place, DEVICES));
+    }
+
+    async #bindDevices(): Promise<void> {
+        this.#binds.push(ours(deviceDirectory(this.#record.owner.uid), DEVICES));
         for (const [directory, nodes] of Object.entries(
             await graphicsNodes(this.#host, this.#settings),
         ))
