@@ -311,6 +311,8 @@ describe('when something is lost in the middle of a call', () => {
         await stage.choose({startsContainer: true});
         await expect.poll(() => host.ask('getAccounts')).toMatchObject({signature: 's'});
         expect(stage.container.starts).toBe(1);
+        expect(stage.container.session).toContain('WAYLAND_DISPLAY=wayland-7');
+        expect(stage.container.session.join()).not.toContain('elsewhere');
     });
 
     it('the caller: the others go on', async () => {

@@ -19,6 +19,8 @@ const PROPERTIES = 'org.freedesktop.DBus.Properties';
 
 export interface ContainerBusOptions {
     readonly uid: number;
+    /** Which session applications show up in, if the container is started: NAME=VALUE each. */
+    readonly session: readonly string[];
     /** Bytes of a message's body. */
     readonly maxBody: number;
     /** Whether a call may start the container, as the user has it now. */
@@ -174,7 +176,7 @@ export class ContainerBus {
                 if (owner === '' && job !== '') lose();
             }),
         ]);
-        const {uid} = this.#options;
+        const {uid, session} = this.#options;
         const bridge = ['systemd-stdio-bridge', `--bus-path=unix:path=/run/user/${uid}/bus`];
         const [path] = await bus.call(
             {
@@ -182,7 +184,13 @@ export class ContainerBus {
                 interface: INTUNE,
                 member: 'Run',
                 signature: 'asa{sv}',
-                body: [bridge, {pipes: new Variant('s', way.directory)}],
+                body: [
+                    bridge,
+                    {
+                        pipes: new Variant('s', way.directory),
+                        session: new Variant('as', [...session]),
+                    },
+                ],
             },
             this.#stop.signal,
         );

@@ -24,6 +24,8 @@ export interface BrokerServiceOptions {
     readonly files: Files;
     readonly journal: Journal;
     readonly uid: number;
+    /** See ContainerBusOptions. */
+    readonly session: readonly string[];
     /** Of the file with the user's choices. */
     readonly optionsPath: string;
     /** $XDG_RUNTIME_DIR. */
@@ -52,7 +54,7 @@ export class BrokerService {
     #isStopping = false;
 
     constructor(options: BrokerServiceOptions) {
-        const {bus, files, journal, uid, runtimeDirectory} = options;
+        const {bus, files, journal, uid, session, runtimeDirectory} = options;
         this.#options = options;
         this.#ended = new Promise(resolve => (this.#end = resolve));
         this.#callers = new Callers(bus, uid);
@@ -61,6 +63,7 @@ export class BrokerService {
         });
         this.#container = new ContainerBus({
             uid,
+            session,
             maxBody: MAX_BODY,
             startsContainer: () => this.#choices.startsContainer,
             onConnected: connection => {

@@ -36,3 +36,13 @@ export function parseSession(variables: readonly string[]): SessionEnvironment {
 export function formatSession(session: SessionEnvironment): readonly string[] {
     return Object.entries(session).map(([name, value]) => `${name}=${value}`);
 }
+
+/** What of an environment says which session applications show up in, NAME=VALUE each. */
+export function sessionIn(
+    environment: Readonly<Record<string, string | undefined>>,
+): readonly string[] {
+    return Object.entries(grammars).flatMap(([name, grammar]) => {
+        const value = environment[name] ?? '';
+        return grammar.test(value) ? [`${name}=${value}`] : [];
+    });
+}

@@ -7,6 +7,7 @@ import {BrokerService} from '../broker/service.ts';
 import {logError, logInfo, logNotice} from '../bus/journal.ts';
 import {localFiles} from '../host/files.ts';
 import {connectToSessionBus} from '../host/wire/session-bus.ts';
+import {sessionIn} from '../intune/session-environment.ts';
 
 /** Put in by the bundler from package.json. */
 declare const __VERSION__: string;
@@ -42,6 +43,7 @@ async function main(): Promise<number> {
         files: localFiles(''),
         journal: {info: logInfo, notice: logNotice, error: logError},
         uid,
+        session: sessionIn(process.env),
         optionsPath: optionsPath(process.env),
         runtimeDirectory: process.env['XDG_RUNTIME_DIR'] ?? `/run/user/${uid}`,
         idleTimeout: idleSeconds * 1000,

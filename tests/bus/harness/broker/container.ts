@@ -10,6 +10,11 @@ const SERVICE = 'org.frostyard.Snow1';
 const PROGRAM = 'systemd-stdio-bridge';
 const uid = process.getuid?.() ?? 0;
 
+interface RunOptions {
+    readonly pipes: Variant<string>;
+    readonly session: Variant<readonly string[]>;
+}
+
 export class StandInContainer implements AsyncDisposable {
     state: 'absent' | 'stopped' | 'running' = 'running';
     /** What is answered instead of running anything. */
@@ -18,6 +23,8 @@ export class StandInContainer implements AsyncDisposable {
     program: string | null = null;
     /** How often something was run. */
     runs = 0;
+    /** The session of the one who had it run. */
+    session: readonly string[] = [];
     /** How often it was started for that. */
     starts = 0;
     readonly #bus: BusConnection;
@@ -62,10 +69,11 @@ export class StandInContainer implements AsyncDisposable {
     }
 
     #run(body: readonly unknown[]): string {
-        const [command, options] = body as [string[], {readonly pipes: Variant<string>}];
+        const [command, options] = body as [string[], RunOptions];
         if (command[0] !== PROGRAM || command[1] !== `--bus-path=unix:path=/run/user/${uid}/bus`)
             throw new Error(`Not what is to run: ${command.join(' ')}`);
         this.runs += 1;
+        this.session = options.session.value;
         if (this.state !== 'running') this.starts += 1;
         this.state = 'running';
         const job = `/org/frostyard/Snow1/Jobs/${this.runs}`;

@@ -51,6 +51,8 @@ export async function setBrokerStage(programs: StagePrograms): Promise<BrokerSta
             DBUS_SYSTEM_BUS_ADDRESS: system.address,
             XDG_RUNTIME_DIR: runtimeDirectory,
             XDG_CONFIG_HOME: config,
+            WAYLAND_DISPLAY: 'wayland-7',
+            DISPLAY: 'elsewhere:0',
         },
     });
     const stage = {
