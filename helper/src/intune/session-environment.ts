@@ -5,9 +5,9 @@ import type {SessionEnvironment} from './model.ts';
 /** What each variable may be; what it names is looked at by who uses it. */
 const grammars: Readonly<Record<string, RegExp>> = {
     DISPLAY: /^:\d{1,5}(\.\d{1,3})?$/,
-    LANG: /^[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}$/,
-    WAYLAND_DISPLAY: /^[A-Za-z0-9/][A-Za-z0-9_./-]{0,106}$/,
     XAUTHORITY: /^\/[\x21-\x7e]{1,1023}$/,
+    WAYLAND_DISPLAY: /^[A-Za-z0-9/][A-Za-z0-9_./-]{0,106}$/,
+    LANG: /^[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}$/,
 };
 
 /** From NAME=VALUE each. Throws SnowError InvalidArgs. */
