@@ -337,20 +337,17 @@ describe('a kill in the middle of a start', () => {
         },
     );
 
-    test.each([50, 400, 1200])(
-        'of who starts it, after %i ms, hinders nobody',
-        async delay => {
-            await guest.check([
-                'systemd-run',
-                '--quiet',
-                '--unit=caller',
-                ...lab.command({verb: 'start', session}),
-            ]);
-            await sleep(delay);
-            await guest.run('systemctl kill --signal=KILL caller; systemctl reset-failed caller');
-            await expectStarts();
-        },
-    );
+    test.each([50, 400, 1200])('of who starts it, after %i ms, hinders nobody', async delay => {
+        await guest.check([
+            'systemd-run',
+            '--quiet',
+            '--unit=caller',
+            ...lab.command({verb: 'start', session}),
+        ]);
+        await sleep(delay);
+        await guest.run('systemctl kill --signal=KILL caller; systemctl reset-failed caller');
+        await expectStarts();
+    });
 
     test('of nspawn itself hinders nobody', async () => {
         await expectStarts();
