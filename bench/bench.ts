@@ -6,6 +6,7 @@ import {parseArgs} from 'node:util';
 import {Desktop} from '../tests/lab/desktop.ts';
 import {benchBroker} from './broker.ts';
 import {benchCheck} from './check.ts';
+import {benchDevice} from './device.ts';
 import {benchEnable} from './enable.ts';
 import {benchIdle} from './idle.ts';
 import {benchList} from './list.ts';
@@ -30,6 +31,7 @@ const benchmarks: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
     enable: () => benchEnable(desktop, peer),
     memory: () => benchMemory(desktop),
     broker: benchBroker,
+    device: benchDevice,
     shell: () => withDesktop(benchShell),
     idle: () => withDesktop(benchIdle),
 };

@@ -15,18 +15,36 @@ for (1 .. 200) { exit 0 if ioctl($t, 0x5608, $ARGV[0] + 0); select(undef, undef,
 die "disallocate: $!";
 `;
 
-/** Milliseconds from the kernel's event to a node that belongs to this uid. */
+/**
+ * Milliseconds from when the kernel is asked for a terminal's memory to a node of this uid that can be
+ * opened; in a control group, whose policy is to allow it, when one is named.
+ */
 const timeNode = `use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC sleep);
-my ($terminal, $node, $uid) = @ARGV;
-my $start = clock_gettime(CLOCK_MONOTONIC);
-open(my $t, '<', $terminal) or die "$terminal: $!";
-while (1) {
-    my @status = stat($node);
-    last if @status && $status[4] == $uid;
-    die 'never' if clock_gettime(CLOCK_MONOTONIC) - $start > 10;
-    sleep 0.0005;
+my ($terminal, $node, $uid, $group) = @ARGV;
+pipe(my $ready, my $tell) or die;
+my $child = fork;
+if (!$child) {
+    if ($group) {
+        open(my $procs, '>', "$group/cgroup.procs") or die "$group: $!";
+        syswrite($procs, "$$\\n") or die "$group: $!";
+    }
+    syswrite($tell, 'r');
+    my $limit = clock_gettime(CLOCK_MONOTONIC) + 10;
+    while (1) {
+        my @status = stat($node);
+        last if @status && $status[4] == $uid && open(my $opened, '<', $node);
+        die 'never' if clock_gettime(CLOCK_MONOTONIC) > $limit;
+        sleep 0.0005;
+    }
+    printf "%.6f\\n", clock_gettime(CLOCK_MONOTONIC);
+    exit 0;
 }
-printf "%.2f\\n", (clock_gettime(CLOCK_MONOTONIC) - $start) * 1000;
+sysread($ready, my $byte, 1);
+$| = 1;
+printf "%.6f\\n", clock_gettime(CLOCK_MONOTONIC);
+open(my $t, '<', $terminal) or die "$terminal: $!";
+waitpid($child, 0);
+exit($? >> 8);
 `;
 
 export const deviceFiles = {
@@ -67,4 +85,16 @@ export async function announce(
 
 export function settle(guest: Guest): Promise<string> {
     return guest.check('udevadm settle --timeout=20');
+}
+
+/** As time-node.pl says it. */
+export async function timeNodeOf(
+    guest: Guest,
+    number: number,
+    {node, uid, group}: {readonly node: string; readonly uid: number; readonly group?: string},
+): Promise<number> {
+    const words = [`/dev/tty${number}`, node, String(uid), ...(group === undefined ? [] : [group])];
+    const text = await guest.check(['perl', '/run-lab/time-node.pl', ...words]);
+    const [start = NaN, end = NaN] = text.trim().split('\n').map(Number);
+    return (end - start) * 1000;
 }
