@@ -274,6 +274,9 @@ describe('settings', () => {
         [2, 'run'],
         [2, 'status', '--root=/mnt'],
         [4, 'recreate', '--undo'],
+        [2, 'init', '--no-wait', '--password-file=/dev/null'],
+        [2, 'init', '--password-file=/dev/null'],
+        [4, 'init', '--password-file=/nonexistent'],
     ])('or what is wrong ends with %i and one line: %s %s', async (wanted, ...words) => {
         const {status, stdout, stderr} = await intune(...words.map(String));
         expect([status, stdout]).toEqual([wanted, '']);
@@ -447,6 +450,7 @@ it('is refused to those whose container it is not', async () => {
 });
 
 it('asks whose container root means', async () => {
+    expect(await start(['status', '--user=nobody-of-that-name']).ended).toMatchObject({status: 4});
     const {ended} = start(['status']);
     expect(await ended).toMatchObject({
         status: 2,

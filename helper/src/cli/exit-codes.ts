@@ -8,7 +8,10 @@ export const exitCodes: Readonly<
     Failed: {status: 1, meaning: 'It failed, or doctor found a problem.'},
     InvalidArgs: {status: 2, meaning: 'The command line is wrong.'},
     NotAuthorized: {status: 3, meaning: 'The caller may not do this.'},
-    NotFound: {status: 4, meaning: 'There is no such feature, version, channel or job.'},
+    NotFound: {
+        status: 4,
+        meaning: 'There is no such feature, version, channel, user, program or job.',
+    },
     Busy: {status: 5, meaning: 'Another job is changing the machine.'},
     Network: {
         status: 6,

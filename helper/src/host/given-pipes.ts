@@ -2,15 +2,15 @@
 // The caller's side of caller-pipes.ts: a directory of FIFOs, or of links to a terminal, that the service
 // is given the path of.
 
-import {closeSync, constants, fstatSync, open, openSync, writeSync} from 'node:fs';
-import {mkdtemp, readlink, rm, symlink} from 'node:fs/promises';
+import {closeSync, constants, fstatSync, open, openSync, rmSync, writeSync} from 'node:fs';
+import {mkdtemp, readlink, symlink} from 'node:fs/promises';
 import {Socket} from 'node:net';
 import {join} from 'node:path';
 import type {Readable, Writable} from 'node:stream';
 import {isatty} from 'node:tty';
 import {promisify} from 'node:util';
 
-import {asSnowError} from './errno.ts';
+import {asSnowError, hasErrno} from './errno.ts';
 import {SnowError} from './error.ts';
 import {runProgram} from './programs.ts';
 
@@ -29,6 +29,8 @@ export class GivenPipes implements AsyncDisposable {
 
     private constructor(directory: string) {
         this.directory = directory;
+        // Also where the process is left in the middle.
+        process.once('exit', this.#remove);
     }
 
     /** Below what the service takes of a user. Throws SnowError NotFound, NotAuthorized. */
@@ -37,6 +39,8 @@ export class GivenPipes implements AsyncDisposable {
         try {
             return new GivenPipes(await mkdtemp(join(parent, 'snowctl-')));
         } catch (error) {
+            if (hasErrno(error, 'ENOENT'))
+                throw new SnowError('NotFound', `There is no ${parent}: log in first`);
             throw asSnowError(error, `No pipes can be made in ${parent}`);
         }
     }
@@ -67,10 +71,14 @@ export class GivenPipes implements AsyncDisposable {
         return openSync(join(this.directory, name), flags | O_NONBLOCK);
     }
 
-    async [Symbol.asyncDispose](): Promise<void> {
+    [Symbol.asyncDispose](): Promise<void> {
         for (const fd of this.#written.splice(0)) closeSync(fd);
-        await rm(this.directory, {recursive: true, force: true});
+        process.off('exit', this.#remove);
+        this.#remove();
+        return Promise.resolve();
     }
+
+    readonly #remove = (): void => rmSync(this.directory, {recursive: true, force: true});
 }
 
 /** The terminal that all three standard streams are, of this user; null: there is none. */

@@ -25,7 +25,7 @@ import {sessionOption} from './session.ts';
 import {type ContainerSummary, isUp} from './state.ts';
 
 export const initContainer: CommandAction = async context => {
-    const {settings} = context;
+    const {settings, openSecretPrompt} = context;
     const owner = await findOwner(context);
     if (settings.isDryRun) {
         await using client = await connect(context);
@@ -37,6 +37,12 @@ export const initContainer: CommandAction = async context => {
             );
         return showPlan(context, planInit(container, settings.intune));
     }
+    const hasPassword = settings.intune.passwordFile !== '' || openSecretPrompt !== null;
+    if (!settings.isWaiting && hasPassword && !settings.intune.isWithoutPassword)
+        throw new SnowError(
+            'InvalidArgs',
+            'Nobody is there to hand over a password with --no-wait; add --no-password',
+        );
     // Before anything else uses the terminal, and before gigabytes are fetched.
     const password = await obtainPassword(context, owner.uid);
     await using pipes = password === null ? null : await GivenPipes.create(callersUid());

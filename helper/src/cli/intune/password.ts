@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The password of a container's user, which is never an argument or a variable.
 
-import {resolve} from 'node:path';
-import type {Readable} from 'node:stream';
-
 import {SnowError} from '../../host/error.ts';
+import {readFirstLine} from '../../host/first-line.ts';
 import {readAccount} from '../../host/passwd.ts';
 import {passwordProblem} from '../../intune/session/password.ts';
 import type {Context} from '../context.ts';
@@ -12,7 +10,6 @@ import type {SecretPrompt} from '../secret-prompt.ts';
 
 /** How often somebody may try. */
 const ATTEMPTS = 3;
-const MAX_LINE = 4096;
 
 /**
  * Asks for it, or reads it from where the command line says. Null: there is to be none.
@@ -30,7 +27,9 @@ export async function obtainPassword(context: Context, uid: number): Promise<str
         using prompt = openSecretPrompt();
         return await askPassword(context, prompt, user);
     }
-    const password = await readPassword(context, passwordFile);
+    const password = await readFirstLine(
+        passwordFile === '-' ? context.streams.stdin : passwordFile,
+    );
     const problem = passwordProblem(password, user);
     if (problem !== null) throw new SnowError('InvalidArgs', problem);
     return password;
@@ -48,21 +47,4 @@ async function askPassword({output}: Context, prompt: SecretPrompt, user: string
         if (attempt === ATTEMPTS) throw new SnowError('InvalidArgs', problem);
         output.note(`${problem}.`);
     }
-}
-
-async function readPassword({host, streams}: Context, file: string): Promise<string> {
-    const text =
-        file === '-' ? await readLine(streams.stdin) : await host.files.readText(resolve(file));
-    if (text === null) throw new SnowError('NotFound', `There is no file ${file}`);
-    return text.split('\n')[0] ?? '';
-}
-
-/** Up to the end of the first line, or of the stream. */
-async function readLine(stream: Readable): Promise<string> {
-    let text = '';
-    for await (const chunk of stream) {
-        text += String(chunk);
-        if (text.includes('\n') || text.length > MAX_LINE) break;
-    }
-    return text;
 }
