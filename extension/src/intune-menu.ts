@@ -103,7 +103,7 @@ export class IntuneMenu extends MenuContent {
     #runSnowctl(verb: 'init' | 'shell'): void {
         Main.panel.closeQuickSettings();
         const command = ['snowctl', 'intune', verb];
-        const hint = _('Press Return to close this window.');
+        const hint = _('You can close this window now.');
         try {
             runInTerminal(verb === 'init' ? thenWait(command, hint) : command);
         } catch (error) {
