@@ -49,7 +49,7 @@ describe('the state of a container', () => {
 
     it('says what to do where there is none', () => {
         expect(statusText(containerSummary({}), null, NOW, plain)).toBe(
-            'State:  absent; "snowctl intune init" makes a container\n',
+            'State: absent; "snowctl intune init" makes a container\n',
         );
     });
 
