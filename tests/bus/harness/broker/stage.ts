@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-import {chmod, mkdir, mkdtemp, readFile, rm, writeFile} from 'node:fs/promises';
+import {chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile} from 'node:fs/promises';
 import {dirname, join} from 'node:path';
 
 import type {CallerRecord} from '../../../../helper/src/broker/caller-list.ts';
@@ -72,7 +72,9 @@ export async function setBrokerStage(programs: StagePrograms): Promise<BrokerSta
                 admitsSandboxed: false,
                 ...options,
             };
-            await writeFile(join(config, 'snow-control/broker.conf'), formatOptions(all));
+            const path = join(config, 'snow-control/broker.conf');
+            await writeFile(`${path}.new`, formatOptions(all));
+            await rename(`${path}.new`, path);
         },
         async callers() {
             const path = join(runtimeDirectory, 'snow-control/broker-callers.json');
