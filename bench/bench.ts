@@ -9,6 +9,7 @@ import {benchCheck} from './check.ts';
 import {benchDevice} from './device.ts';
 import {benchEnable} from './enable.ts';
 import {benchIdle} from './idle.ts';
+import {benchIntune} from './intune.ts';
 import {benchList} from './list.ts';
 import {benchMemory} from './memory.ts';
 import {type Row, tableOf} from './row.ts';
@@ -32,6 +33,7 @@ const benchmarks: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
     memory: () => benchMemory(desktop),
     broker: benchBroker,
     device: benchDevice,
+    intune: benchIntune,
     shell: () => withDesktop(benchShell),
     idle: () => withDesktop(benchIdle),
 };
