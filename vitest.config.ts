@@ -13,7 +13,7 @@ function tier(name: string, testTimeout: number) {
             testTimeout,
             hookTimeout: Math.max(testTimeout, 30_000),
             expect: {poll: {timeout: 15_000}},
-            ...(name === 'guest' || name === 'desktop'
+            ...(name === 'guest' || name === 'desktop' || name === 'hotplug'
                 ? {globalSetup: 'tests/lab/install-once.ts'}
                 : {}),
             fileParallelism: name === 'unit' || name === 'guest',
@@ -29,6 +29,7 @@ export default defineConfig({
             tier('bus', 120_000),
             tier('guest', 300_000),
             tier('desktop', 300_000),
+            tier('hotplug', 1_300_000),
         ],
     },
 });

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Cameras and security keys as Debian's own kernel makes them, from the port to a program in the container.
+import {beforeAll, describe, expect, test} from 'vitest';
+
+import {type Outcome, runInComputer} from './computer.ts';
+
+/** Milliseconds that an emulated computer gets. */
+const PATIENCE = 420_000;
+
+let outcome: Outcome;
+
+beforeAll(async () => {
+    outcome = await runInComputer(PATIENCE);
+    // An emulated kernel panics in a while; that says nothing of what is tested.
+    if (!outcome.isComplete) outcome = await runInComputer(PATIENCE);
+    if (!outcome.isComplete) throw new Error(outcome.console.slice(-4000));
+    const results = [...outcome.results].map(([name, value]) => `${name}=${value}`);
+    console.log(results.join('\n'));
+}, 3 * PATIENCE);
+
+function expectSeen(seen: Readonly<Record<string, string>>): void {
+    const found = Object.keys(seen).map(name => [name, outcome.results.get(name)?.trim()]);
+    expect(Object.fromEntries(found)).toEqual(seen);
+}
+
+describe('without a container', () => {
+    test('nothing is run for a camera', () =>
+        expectSeen({
+            'idle-unit': 'snow-intune-device@81:0',
+            'idle-condition': 'no',
+            'idle-process': '0',
+            'idle-run': '0',
+        }));
+});
+
+describe('a camera', () => {
+    test('that was there before works, for its user alone', () =>
+        expectSeen({
+            'camera-at-start': '0',
+            'camera-owner': 'alice alice 600',
+            'camera-works': 'works',
+            'camera-other': 'Permission denied',
+        }));
+
+    test('is refused when it is gone', () =>
+        expectSeen({'camera-gone': '0', 'camera-closed': '0', 'camera-refused': 'not permitted'}));
+
+    test('comes and goes with nine others', () =>
+        expectSeen({
+            burst: Array.from({length: 10}, (_, number) => `video${number}`).join(' '),
+            'burst-opened': '0123456789',
+            'burst-gone': '',
+        }));
+
+    test('that went while the container started is not there', () =>
+        expectSeen({'unplugged-meanwhile': '0'}));
+});
+
+describe('a security key', () => {
+    test('without a USB port answers a program', () =>
+        expectSeen({
+            key: '0',
+            'key-works': 'said 64y',
+            'key-gone': '0',
+            'key-after': 'No such file',
+        }));
+
+    test('at a USB port is there by both of its nodes', () => {
+        expect(outcome.results.get('usb')).toMatch(/^bus\/usb\/\d{3}\/\d{3} hidraw0 $/);
+        expectSeen({'usb-works': 'alice 600', 'usb-gone': ''});
+    });
+
+    test('is there again under another number, after a restart, and after it came and went', () =>
+        expectSeen({
+            'usb-another-number': '0',
+            'usb-again': 'works',
+            restart: 'works',
+            'usb-three-times': 'works',
+            failed: '0',
+        }));
+});
