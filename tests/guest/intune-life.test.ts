@@ -186,6 +186,9 @@ test('two users have a container each', async () => {
     const ranges = await lab.guest.check(
         'for name in intune-u1001 intune-u1002; do cat /proc/$(machinectl show -p Leader --value $name)/uid_map; done',
     );
-    const bases = ranges.trim().split('\n').map(line => line.trim().split(/\s+/)[1]);
+    const bases = ranges
+        .trim()
+        .split('\n')
+        .map(line => line.trim().split(/\s+/)[1]);
     expect(new Set(bases).size).toBe(2);
 });
