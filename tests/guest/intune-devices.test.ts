@@ -276,6 +276,40 @@ describe('whose it is', () => {
         await untilNodes(['vcs59']);
     });
 
+    test('is that of two containers whose user sits before it', async () => {
+        // Bob's has a control group and a directory of nodes, and nothing in it.
+        const bobs = '/run/snow-control/intune/u1002';
+        const bobsUnit = 'systemd-nspawn@intune-u1002.service';
+        const bobsOwner = UID_BASE + 65_536 + 1002;
+        await guest.putFile(
+            `/run/systemd/system/${bobsUnit}`,
+            '[Service]\nExecStart=sleep infinity\nDevicePolicy=closed\nDeviceAllow=char-pts rw\n',
+        );
+        await guest.check(`systemctl daemon-reload; systemctl start ${bobsUnit}
+            mkdir -p ${bobs}/dev
+            printf 'owner ${bobsOwner}:${bobsOwner}\ncamera allow\n' >${bobs}/device-rules
+            ${PROGRAM} begin intune-u1002`);
+        await plug(guest, 59);
+        await untilNodes(['vcs59']);
+        expect(await nodes(bobs)).toEqual([]);
+        {
+            await using _bob = await guest.openSession('bob');
+            await untilNodes(['vcs59'], bobs);
+            await untilNodes([]);
+            await untilAllowed(['7:59'], bobsUnit);
+            await untilAllowed([]);
+            expect(await nodes(bobs)).toEqual([`vcs59 ${bobsOwner}:${bobsOwner} 600`]);
+            await alice.activate();
+            await untilNodes(['vcs59']);
+            await untilAllowed([], bobsUnit);
+            expect(await nodes(bobs)).toEqual([]);
+        }
+        await guest.check(`systemctl stop ${bobsUnit}; ${PROGRAM} stopped intune-u1002
+            rm -r ${bobs}`);
+        // That one ended is nothing to the other.
+        expect(await nodes()).toEqual([`vcs59 ${mine}`]);
+    });
+
     test('is asked for, or never given, as the settings say', async () => {
         await stop();
         await guest.check(

@@ -47,7 +47,9 @@ describe('a camera', () => {
 
     test('comes and goes with nine others', () =>
         expectSeen({
-            burst: Array.from({length: 10}, (_, number) => `video${number}`).join(' '),
+            burst: ['media', 'video']
+                .flatMap(kind => Array.from({length: 10}, (_, number) => `${kind}${number}`))
+                .join(' '),
             'burst-opened': '0123456789',
             'burst-gone': '',
         }));

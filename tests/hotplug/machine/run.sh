@@ -30,7 +30,9 @@ mkdir -p /var/lib/snow-control/intune/u1001
 sed "s/4711/$(stat -c %i /var/lib/machines/$machine)/" /lab/container.json >/var/lib/snow-control/intune/u1001/container.json
 systemctl daemon-reload
 udevadm control --reload
-mkdir -p /etc/systemd/system.control
+# As slow as it is.
+mkdir -p /etc/systemd/system/$unit.d
+printf '[Service]\nTimeoutStartSec=600\n' >/etc/systemd/system/$unit.d/99-lab.conf
 systemd-run -q --collect -p PAMName=login -p User=alice -E XDG_SEAT=seat0 -E XDG_VTNR=1 -E XDG_SESSION_TYPE=wayland \
     -E XDG_SESSION_CLASS=user sleep infinity
 await grep -qs ACTIVE_UID=1001 /run/systemd/seats/seat0
@@ -66,12 +68,18 @@ rm $runtime/dev/probe
 
 # Ten at once, and away at once.
 modprobe vivid n_devs=10 node_types=0x1,0x1,0x1,0x1,0x1,0x1,0x1,0x1,0x1,0x1
-for number in 0 1 2 3 4 5 6 7 8 9; do await has video$number; done
+for number in 0 1 2 3 4 5 6 7 8 9; do
+    await has video$number
+    await has media$number
+done
 result burst "$(nodes)"
 result burst-opened "$(inside 'for n in 0 1 2 3 4 5 6 7 8 9; do (</dev/video$n) && printf %s $n; done; echo')"
 rmmod vivid
 await lacks video0
-for number in 1 2 3 4 5 6 7 8 9; do await lacks video$number; done
+for number in 0 1 2 3 4 5 6 7 8 9; do
+    await lacks video$number
+    await lacks media$number
+done
 await closed 81
 result burst-gone "$(nodes)"
 
