@@ -80,4 +80,7 @@ describe('a security key', () => {
             'usb-three-times': 'works',
             failed: '0',
         }));
+
+    test('of another maker is there when the administrator lists it', () =>
+        expectSeen({unlisted: '', listed: 'works'}));
 });

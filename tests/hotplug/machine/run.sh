@@ -152,6 +152,25 @@ done
 await plugged
 last=$(nodes)
 result usb-three-times "$(inside "(</dev/${last%% *}) && echo works")"
+
+# Another maker's key, before and after the administrator lists it.
+echo >$gadget/UDC
+await lacks hidraw0
+echo 0x20a0 >$gadget/idVendor
+echo 0x4287 >$gadget/idProduct
+ls /sys/class/udc | head -1 >$gadget/UDC
+await test -e /sys/class/hidraw/hidraw0
+udevadm settle
+result unlisted "$(nodes)"
+echo >$gadget/UDC
+await test ! -e /sys/class/hidraw/hidraw0
+mkdir -p /etc/snow-control/devices
+touch /etc/snow-control/devices/20a0:4287
+ls /sys/class/udc | head -1 >$gadget/UDC
+await plugged
+last=$(nodes)
+result listed "$(inside "(</dev/${last%% *}) && (</dev/hidraw0) && echo works")"
+
 result failed "$(systemctl --failed --no-legend | grep -c snow)"
 journalctl -b -u 'snow-intune-*' --no-pager -p warning | tail -5
 result end yes
