@@ -483,7 +483,7 @@ describe('a program of a container', () => {
             [
                 ...['sh', '-c'],
                 `rm -rf ${PIPES}; mkdir -m 0700 ${PIPES}; cd ${PIPES}
-                 for name in stdin stdout stderr; do ln -s "$(tty)" $name; done; mkfifo go
+                 for name in stdin stdout stderr; do ln -s "$(tty)" $name; done; mkfifo go resize
                  stty -g >before; echo linked; read -r line <go; stty -g >after; cmp before after && echo as before`,
             ],
             {user: 'alice'},
@@ -494,6 +494,16 @@ describe('a program of a container', () => {
         const from = terminal.text.length;
         terminal.type('echo "$(tty) $(stty size) $(id -un)"\n');
         await terminal.waitFor(/\/dev\/pts\/\d+ 30 100 alice/, {from});
+        await guest.check(`stty -F $(readlink stdin) cols 90; echo >resize`, {
+            user: 'alice',
+            cwd: PIPES,
+        });
+        await until('it has the size', async () => {
+            const typed = terminal.text.length;
+            terminal.type('stty size\n');
+            await terminal.waitFor(/\d+ \d+\r\n/, {from: typed});
+            return terminal.text.slice(typed).includes('30 90');
+        });
         terminal.type('sleep 1000\n');
         await until('it sleeps', async () => {
             return (await asRoot('pgrep -fc "^sleep 1000" || true')) === '1\n';

@@ -34,15 +34,8 @@ export async function readCallersLine(
     caller: number,
     signal: AbortSignal,
 ): Promise<string | null> {
-    await using directory = await openPipes(path, caller);
-    // Opened for both, so that nobody is waited for, and it does not end with the first writer.
-    const handle = await directory.openFile(name, constants.O_RDWR | constants.O_NONBLOCK);
+    const handle = await openWaitingFifo(path, name, caller);
     if (!handle) return null;
-    const status = await handle.stat();
-    if (!status.isFIFO() || status.uid !== caller) {
-        await handle.close();
-        throw new SnowError('NotAuthorized', `${path}/${name} is no FIFO of the caller`);
-    }
     try {
         return await readLine(handle.fd, `${path}/${name}`, signal);
     } finally {
@@ -50,6 +43,47 @@ export async function readCallersLine(
             // The socket that read from it has closed it.
         });
     }
+}
+
+/**
+ * Calls back when a caller has written to a FIFO, of that name, where there is one, and as long as this is not
+ * disposed of; what was written counts for nothing. Throws SnowError NotAuthorized, WrongState, InvalidArgs.
+ */
+export async function watchCallersFifo(
+    path: string,
+    name: string,
+    caller: number,
+    onWrite: () => void,
+): Promise<AsyncDisposable> {
+    const handle = await openWaitingFifo(path, name, caller);
+    const socket = handle && new Socket({fd: handle.fd, readable: true, writable: false});
+    socket?.on('data', onWrite);
+    socket?.on('error', () => socket.destroy());
+    return {
+        async [Symbol.asyncDispose]() {
+            socket?.destroy();
+            await handle?.close().catch(() => {
+                // The socket that read from it has closed it.
+            });
+        },
+    };
+}
+
+/** Opened for both, so that nobody is waited for, and it does not end with the first writer. */
+async function openWaitingFifo(
+    path: string,
+    name: string,
+    caller: number,
+): Promise<FileHandle | null> {
+    await using directory = await openPipes(path, caller);
+    const handle = await directory.openFile(name, constants.O_RDWR | constants.O_NONBLOCK);
+    if (!handle) return null;
+    const status = await handle.stat();
+    if (!status.isFIFO() || status.uid !== caller) {
+        await handle.close();
+        throw new SnowError('NotAuthorized', `${path}/${name} is no FIFO of the caller`);
+    }
+    return handle;
 }
 
 /** The standard streams of a program, as long as this is not disposed of. */

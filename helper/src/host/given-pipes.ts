@@ -54,6 +54,20 @@ export class GivenPipes implements AsyncDisposable {
         writeSync(fd, `${line}\n`);
     }
 
+    /** Makes a FIFO, and returns what writes to it, to have its reader look at something. */
+    async makeBell(name: string): Promise<() => void> {
+        await this.makeFifos([name]);
+        const fd = this.open(name, O_RDWR);
+        this.#written.push(fd);
+        return () => {
+            try {
+                writeSync(fd, '\n');
+            } catch {
+                // It is full: there is enough in it already.
+            }
+        };
+    }
+
     /** Links the streams to a terminal. */
     async linkTerminal(path: string): Promise<void> {
         for (const name of streamNames) await symlink(path, join(this.directory, name));

@@ -30,6 +30,7 @@ async function run(context: Context, command: readonly string[]): Promise<number
     await using relay =
         terminal === null ? await StreamRelay.start(pipes, streams, display.end) : null;
     if (terminal !== null) await pipes.linkTerminal(terminal);
+    const tellSize = terminal === null ? () => undefined : await pipes.makeBell('resize');
     await using client = await connect(context);
     const job = await startContainerJob(client, owner, {
         operation: 'run',
@@ -45,6 +46,7 @@ async function run(context: Context, command: readonly string[]): Promise<number
     using _cancelable = interrupts.duringWhich(() => cancel(job));
     const onSignal = (): void => cancel(job);
     for (const signal of SIGNALS) process.once(signal, onSignal);
+    process.on('SIGWINCH', tellSize);
     try {
         const {'exit-status': status} = await job.follow(display);
         return typeof status === 'number' ? status : PROBLEMS_FOUND;
@@ -56,6 +58,7 @@ async function run(context: Context, command: readonly string[]): Promise<number
         await relay?.finish();
         display.end();
         for (const signal of SIGNALS) process.off(signal, onSignal);
+        process.off('SIGWINCH', tellSize);
     }
 }
 

@@ -2,7 +2,7 @@
 // Applications and other programs of a running container. The service itself may not enter it: what does is
 // systemd-run(1), in a unit of the host of its own.
 
-import {openCallersStreams} from '../../host/caller-pipes.ts';
+import {openCallersStreams, watchCallersFifo} from '../../host/caller-pipes.ts';
 import {SnowError} from '../../host/error.ts';
 import type {Host, Systemd} from '../../host/host.ts';
 import type {ContainerRecord} from '../model.ts';
@@ -80,6 +80,14 @@ export async function runProgram(
         streams: isTerminal ? 'pty' : 'pipe',
         variables: isTerminal ? {TERM} : {},
     });
+    await using _resizes = isTerminal
+        ? await watchCallersFifo(
+              pipes,
+              'resize',
+              caller,
+              oneAtATime(() => resize(host, name)),
+          )
+        : null;
     try {
         const {exitCode} = await systemd.runUnit(name, inside, {
             signal,
@@ -99,6 +107,30 @@ async function stopProgram(systemd: Systemd, record: ContainerRecord, unit: stri
     const name = unit.replace('-run-', '-stop-');
     // A unit that is not there, and a container that is not there any more, are as good as stopped.
     await systemd.runUnit(name, stopInside(record, unit), {timeout: STOP_TIMEOUT});
+}
+
+/** The terminal that the program has is to become as large as the caller's is now. */
+async function resize({programs}: Host, unit: string): Promise<void> {
+    const signal = ['--kill-whom=main', '--signal=SIGWINCH'];
+    await programs.run(['systemctl', 'kill', ...signal, '--', `${unit}.service`]);
+}
+
+/** What is asked for while it is being done is done once more. */
+function oneAtATime(work: () => Promise<void>): () => void {
+    let isRunning = false;
+    let isWanted = false;
+    const run = async (): Promise<void> => {
+        isRunning = true;
+        while (isWanted) {
+            isWanted = false;
+            await work();
+        }
+        isRunning = false;
+    };
+    return () => {
+        isWanted = true;
+        if (!isRunning) void run();
+    };
 }
 
 function requireSystemd({systemd}: Host): Systemd {
