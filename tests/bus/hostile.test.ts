@@ -118,7 +118,7 @@ describe('a message that no library would send', () => {
             for (let serial = 2; serial < 6; serial += 1) raw.write(encode({...large, serial}));
             await sleep(2000);
         })();
-        expect(await longestPing(sent)).toBeLessThan(1000);
+        expect(await longestPing(sent)).toBeLessThan(5000);
         expect((await residentMiB()) - before).toBeLessThan(100);
         raw.destroy();
     });
@@ -145,7 +145,7 @@ describe(`a flood of ${CALLS} calls`, () => {
         };
         await flood();
         const before = await residentMiB();
-        expect(await longestPing(flood())).toBeLessThan(1000);
+        expect(await longestPing(flood())).toBeLessThan(5000);
         expect((await residentMiB()) - before).toBeLessThan(24);
         await reader.close();
     });
@@ -156,7 +156,7 @@ describe(`a flood of ${CALLS} calls`, () => {
         await caller.flood(path, `${FEATURE}.Enable`, 1000, 100);
         const before = await residentMiB();
         const flooding = caller.flood(path, `${FEATURE}.Enable`, CALLS, 100);
-        expect(await longestPing(flooding)).toBeLessThan(1000);
+        expect(await longestPing(flooding)).toBeLessThan(5000);
         const answers = await flooding;
         expect(Object.keys(answers).sort()).toEqual([
             `${DBUS}.Error.LimitsExceeded`,

@@ -170,22 +170,14 @@ describe('the image', () => {
     });
 
     it('that takes its time does not keep others from reading the features', async () => {
-        await using _service = await withService({image: {statusTime: 4000}});
+        await using _service = await withService({image: {statusTime: 6000}});
         const heard = await record(bus);
-        const took = async (read: () => Promise<unknown>): Promise<number> => {
-            const start = performance.now();
-            await read();
-            return performance.now() - start;
-        };
-        const feature = () => getAll(bus, `${ROOT}/Features/quick`, `${SERVICE}.Feature`);
-        expect(await took(feature)).toBeLessThan(1500);
-        expect(
-            await took(async () => {
-                const paths = Object.keys(await managedObjects(bus));
-                expect(paths).toContain(`${ROOT}/Features/quick`);
-                expect(paths).not.toContain(PATH);
-            }),
-        ).toBeLessThan(3500);
+        await getAll(bus, `${ROOT}/Features/quick`, `${SERVICE}.Feature`);
+        const paths = Object.keys(await managedObjects(bus));
+        expect(paths).toContain(`${ROOT}/Features/quick`);
+        // The driver has not answered yet.
+        expect(paths).not.toContain(PATH);
+        expect(heard.filter(({member}) => member === 'InterfacesAdded')).toEqual([]);
         // It comes when it is known.
         await expect
             .poll(() => heard.find(({member}) => member === 'InterfacesAdded')?.body, {
@@ -233,12 +225,12 @@ describe('a service that starts while a job goes on', () => {
     });
 
     it('leaves it alone when it is itself stopped', async () => {
-        await using service = await withService({image: {duration: 5000}});
+        await using service = await withService({image: {duration: 60_000}});
         await managedObjects(bus);
         await change('Update');
         const start = performance.now();
         service.child.kill('SIGTERM');
         expect(await service.ended).toBe(0);
-        expect(performance.now() - start).toBeLessThan(3000);
+        expect(performance.now() - start).toBeLessThan(30_000);
     });
 });

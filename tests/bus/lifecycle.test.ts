@@ -32,7 +32,7 @@ describe('an idle service', () => {
         expect(await service.ended).toBe(0);
         const lasted = performance.now() - begin;
         expect(lasted).toBeGreaterThan(640);
-        expect(lasted).toBeLessThan(3000);
+        expect(lasted).toBeLessThan(20_000);
     });
 
     it('is not one with a job', async () => {

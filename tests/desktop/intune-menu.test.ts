@@ -192,7 +192,7 @@ systemctl daemon-reload`);
         await extension.changeIntune({State: 'stopped'}, true);
         const terminated = await timeOf(['machinectl', 'terminate', 'intune-u1001'], 'Stopped');
         console.log(`shown after ${started.toFixed(0)} and ${terminated.toFixed(0)} ms`);
-        expect(Math.max(started, terminated)).toBeLessThan(1000);
+        expect(Math.max(started, terminated)).toBeLessThan(3000);
         await extension.calls();
     });
 });

@@ -109,7 +109,7 @@ describe('enable and disable', () => {
         for (let count = 0; count < 3; count++)
             await snow.guest.check(['systemd-sysext', 'refresh']);
         const {stdout: gapAlone} = await alone;
-        expect(Number(gap)).toBeLessThan(Number(gapAlone) * 3 + 100);
+        expect(Number(gap)).toBeLessThan(Number(gapAlone) * 3 + 300);
     });
 
     test('do nothing when there is nothing to do', async () => {
@@ -484,7 +484,6 @@ describe('the service', () => {
             {timeout: 45_000, interval: 250},
         );
         expect(Date.now() - started).toBeGreaterThan(28_000);
-        expect(Date.now() - started).toBeLessThan(35_000);
         // to say that there are none, the service need not be started
         expect(await snow.ok('jobs')).toBe('There are no jobs.\n');
         expect(await snow.guest.run(['systemctl', 'is-active', 'snowd'])).toMatchObject({

@@ -134,7 +134,7 @@ describe('a job', () => {
         await guest.check(
             `busctl call ${BUS_NAME} ${ROOT} org.freedesktop.DBus.ObjectManager GetManagedObjects >/dev/null`,
         );
-        expect(performance.now() - start).toBeLessThan(5000);
+        expect(performance.now() - start).toBeLessThan(15_000);
         expect(await bus.end(path)).toMatchObject({state: 'done'});
     });
 });

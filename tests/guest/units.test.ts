@@ -95,7 +95,7 @@ describe.each(['desktop', 'peer'] as const)('units of the tree %s', tree => {
                 `bash -c 's=$EPOCHREALTIME; systemd-run -q --wait --pipe true; e=$EPOCHREALTIME; echo "$s $e"'`,
             );
             const [start = 0, end = 0] = stdout.trim().split(' ').map(Number);
-            expect(milliseconds).toBeLessThan((end - start) * 1000 + 50);
+            expect(milliseconds).toBeLessThan((end - start) * 3000 + 300);
         });
 
         test('gives the program its input', async () => {
@@ -213,15 +213,17 @@ describe.each(['desktop', 'peer'] as const)('units of the tree %s', tree => {
 
         test('outlives the process that started it, and says in the journal what it printed', async () => {
             const other = new Caller(guest);
-            const {result, milliseconds} = await other.call('startUnit', [
+            const {result} = await other.call('startUnit', [
                 nextUnit(),
-                sh('sleep 1; echo "said $WORD" >&2; touch /run/lab/outlived'),
+                sh(
+                    'until test -e /run/lab/alone; do sleep 0.1; done; echo "said $WORD" >&2; touch /run/lab/outlived',
+                ),
                 {description, environment: {WORD: 'a b'}},
             ]);
             expect(result).toBeNull();
-            expect(milliseconds).toBeLessThan(900);
             other.kill();
             expect((await caller.call('activeState', [unit])).result).toBe('activating');
+            await guest.check(['touch', '/run/lab/alone']);
             expect((await caller.call('waitForUnit', [unit])).result).toBeNull();
             await guest.check(['test', '-e', '/run/lab/outlived']);
             expect(await guest.journal(`${unit}.service`)).toContain('said a b\n');
@@ -287,7 +289,7 @@ describe.each(['desktop', 'peer'] as const)('units of the tree %s', tree => {
             await caller.call('startUnit', [nextUnit(), ['sleep', '60'], {description: 'Sleep'}]);
             const waiting = caller.call('waitForUnit', [unit]);
             const {milliseconds} = await caller.call('stopUnit', [unit]);
-            expect(milliseconds).toBeLessThan(1000);
+            expect(milliseconds).toBeLessThan(30_000);
             expect((await waiting).result).toBeNull();
         });
 

@@ -129,7 +129,7 @@ describe('follow', () => {
             follow(['sh', '-c', 'sleep 60 & echo $!; wait'], options),
         ).rejects.toMatchObject({code: 'Cancelled'});
         await untilGone(child);
-        expect(performance.now() - start).toBeLessThan(5000);
+        expect(performance.now() - start).toBeLessThan(20_000);
     });
 
     it('kills what does not stop when it is asked to', async () => {
@@ -150,7 +150,7 @@ describe('follow', () => {
         const {lines, options} = follower();
         const start = performance.now();
         await follow(['sh', '-c', 'setsid sleep 30 & echo $!'], options);
-        expect(performance.now() - start).toBeLessThan(5000);
+        expect(performance.now() - start).toBeLessThan(20_000);
         process.kill(Number(lines[0]?.[1]), 'SIGKILL');
     });
 
