@@ -393,7 +393,22 @@ describe('a container’s session', () => {
                 {problem: expect.stringContaining('device broker')},
             ],
         });
-        await run(['systemctl', '--user', 'start', 'snow-intune-keyring.service']);
+        // What does not work is not all that is tried.
+        await run(['systemctl', '--user', 'mask', '--now', 'snow-intune-keyring.service']);
+        await run(['systemctl', '--user', 'stop', 'intune-agent.timer']);
+        await asRoot('! systemctl restart snow-intune-session@1001');
+        expect(await ask({verb: 'inspect'})).toMatchObject({
+            result: {
+                agentTimer: true,
+                problems: [
+                    {problem: expect.stringContaining('not set up')},
+                    {problem: expect.stringContaining('no keyring')},
+                    {problem: expect.stringContaining('device broker')},
+                ],
+            },
+        });
+        await run(['systemctl', '--user', 'unmask', 'snow-intune-keyring.service']);
+        await asRoot('systemctl restart snow-intune-session@1001');
         await asRoot('systemctl start microsoft-identity-device-broker.service');
     });
 });
