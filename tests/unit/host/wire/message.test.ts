@@ -43,7 +43,7 @@ const basic = fc.oneof(
     of('u', fc.nat(0xffffffff)),
     of('x', fc.bigInt({min: -(2n ** 63n), max: 2n ** 63n - 1n})),
     of('t', fc.bigInt({min: 0n, max: 2n ** 64n - 1n})),
-    of('d', fc.double({noNaN: true})),
+    of('d', fc.double({noNaN: true, noDefaultInfinity: true})),
     of('s', text),
     of('o', path),
     of('g', fc.constantFrom('', 's', 'a{sv}', '(ii)as')),
