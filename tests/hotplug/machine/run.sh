@@ -66,23 +66,6 @@ result camera-closed "$?"
 result camera-refused "$(inside '</run/host-dev/probe' | grep -o 'not permitted')"
 rm $runtime/dev/probe
 
-# Ten at once, and away at once.
-modprobe vivid n_devs=10 node_types=0x1,0x1,0x1,0x1,0x1,0x1,0x1,0x1,0x1,0x1
-for number in 0 1 2 3 4 5 6 7 8 9; do
-    await has video$number
-    await has media$number
-done
-result burst "$(nodes)"
-result burst-opened "$(inside 'for n in 0 1 2 3 4 5 6 7 8 9; do (</dev/video$n) && printf %s $n; done; echo')"
-await rmmod vivid
-await lacks video0
-for number in 0 1 2 3 4 5 6 7 8 9; do
-    await lacks video$number
-    await lacks media$number
-done
-await closed 81
-result burst-gone "$(nodes)"
-
 # A FIDO key, which is no USB device.
 modprobe uhid
 mkfifo /run/key
@@ -170,6 +153,26 @@ ls /sys/class/udc | head -1 >$gadget/UDC
 await plugged
 last=$(nodes)
 result listed "$(inside "(</dev/${last%% *}) && (</dev/hidraw0) && echo works")"
+
+echo >$gadget/UDC
+await lacks hidraw0
+
+# Ten at once, and away at once.
+modprobe vivid n_devs=10 node_types=0x1,0x1,0x1,0x1,0x1,0x1,0x1,0x1,0x1,0x1
+for number in 0 1 2 3 4 5 6 7 8 9; do
+    await has video$number
+    await has media$number
+done
+result burst "$(nodes)"
+result burst-opened "$(inside 'for n in 0 1 2 3 4 5 6 7 8 9; do (</dev/video$n) && printf %s $n; done; echo')"
+await rmmod vivid
+await lacks video0
+for number in 0 1 2 3 4 5 6 7 8 9; do
+    await lacks video$number
+    await lacks media$number
+done
+await closed 81
+result burst-gone "$(nodes)"
 
 result failed "$(systemctl --failed --no-legend | grep -c snow)"
 journalctl -b -u 'snow-intune-*' --no-pager -p warning | tail -5
