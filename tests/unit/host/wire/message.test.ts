@@ -41,7 +41,8 @@ const basic = fc.oneof(
     of('q', fc.integer({min: 0, max: 65535})),
     of('i', fc.integer()),
     of('u', fc.nat(0xffffffff)),
-    of('x', fc.bigInt({min: -(2n ** 63n), max: 2n ** 63n - 1n})),
+    // The other library refuses the least of all.
+    of('x', fc.bigInt({min: 1n - 2n ** 63n, max: 2n ** 63n - 1n})),
     of('t', fc.bigInt({min: 0n, max: 2n ** 64n - 1n})),
     of('d', fc.double({noNaN: true, noDefaultInfinity: true})),
     of('s', text),
