@@ -97,7 +97,12 @@ echo 64 >functions/hid.0/report_length
 printf '\x06\xd0\xf1\x09\x01\xa1\x01\x09\x20\x15\x00\x26\xff\x00\x75\x08\x95\x40\x81\x02\x09\x21\x15\x00\x26\xff\x00\x75\x08\x95\x40\x91\x02\xc0' >functions/hid.0/report_desc
 ln -s functions/hid.0 configs/c.1/
 cd /
-plugged() { nodes | grep -q 'bus/usb/[0-9]*/[0-9]* hidraw0'; }
+# By the numbers that the key has now, and no others.
+plugged() {
+    local port
+    port=$(dirname "$(ls /sys/bus/usb/devices/[0-9]*-[0-9]*/idVendor 2>/dev/null)") &&
+        [ "$(nodes)" = "$(printf 'bus/usb/%03d/%03d hidraw0 ' "$(cat "$port/busnum")" "$(cat "$port/devnum")")" ]
+}
 ls /sys/class/udc | head -1 >$gadget/UDC
 await plugged
 first=$(nodes)
