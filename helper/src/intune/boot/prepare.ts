@@ -6,7 +6,7 @@ import {type DeviceNode, makeNode} from '../../host/device-nodes.ts';
 import {directoriesOf} from '../../host/directories.ts';
 import {SnowError} from '../../host/error.ts';
 import type {Host} from '../../host/host.ts';
-import {openSafely} from '../../host/safe-open.ts';
+import {type OpenedThing, openSafely} from '../../host/safe-open.ts';
 import {
     type Binding,
     type ContainerRecord,
@@ -73,6 +73,13 @@ export async function cleanMachine(host: Host, uid: number): Promise<void> {
     }
 }
 
+/** What a source is, and where it is to be bound to. */
+interface OpenedSource {
+    readonly source: Source;
+    readonly thing: OpenedThing;
+    readonly place: string;
+}
+
 class Preparation {
     readonly #host: Host;
     readonly #record: ContainerRecord;
@@ -99,14 +106,8 @@ class Preparation {
         const directories = directoriesOf(this.#host);
         await directories.make(runtimeDirectory(uid), 0o755);
         await directories.make(bindDirectory(uid), 0o700);
-        // Most of it is waiting for mount(8).
-        const devices = this.#mountDevices();
-        const isMounted = devices.then(
-            () => undefined,
-            () => undefined,
-        );
-        await this.#bindSession(session).finally(() => isMounted);
-        await devices;
+        await directories.make(deviceDirectory(uid), 0o755);
+        await this.#bindSession(session);
         await this.#bindDevices();
         if (session.LANG !== undefined) this.#environment.LANG = session.LANG;
         await this.#bindOurs();
@@ -118,40 +119,71 @@ class Preparation {
     async #bindSession(session: SessionEnvironment): Promise<void> {
         const findings = await findSession(this.#host, this.#record.owner);
         const sources = sessionSources(this.#record, this.#settings, session, findings);
-        const results = await Promise.allSettled(sources.map(source => this.#bindFirst(source)));
-        for (const [index, {kind, paths, target, isNeeded, environment}] of sources.entries()) {
-            const result = results[index];
-            if (result?.status === 'rejected') throw result.reason;
-            const found = result?.value;
-            const source = found?.path ?? paths[0] ?? '';
-            this.#bindings.push({kind, source, target, isPresent: found !== null});
-            if (found) {
-                this.#binds.push(found.bind);
-                Object.assign(this.#environment, environment);
-            } else if (isNeeded)
-                throw new SnowError('WrongState', `There is no ${paths.join(' or ')}`);
+        const opened: OpenedSource[] = [];
+        let mounted: readonly OpenedSource[] = [];
+        try {
+            for (const source of sources) {
+                const one = await this.#openFirst(source);
+                if (one) opened.push(one);
+                else if (source.isNeeded)
+                    throw new SnowError('WrongState', `There is no ${source.paths.join(' or ')}`);
+            }
+            mounted = await this.#mount(opened);
+        } finally {
+            for (const {thing} of opened) await thing[Symbol.asyncDispose]();
+        }
+        for (const source of sources) {
+            const found = mounted.find(one => one.source === source);
+            const {kind, paths, target, mapping, isReadOnly} = source;
+            const path = found?.thing.path ?? paths[0] ?? '';
+            this.#bindings.push({kind, source: path, target, isPresent: found !== undefined});
+            if (!found) continue;
+            this.#binds.push({source: found.place, target, mapping, isReadOnly});
+            Object.assign(this.#environment, source.environment);
         }
     }
 
-    async #bindFirst(source: Source): Promise<{readonly path: string; readonly bind: Bind} | null> {
-        for (const path of source.paths) {
+    async #openFirst(source: Source): Promise<OpenedSource | null> {
+        const {kind, paths, type, mayBeRoots, isNeeded} = source;
+        const {uid} = this.#record.owner;
+        for (const path of paths) {
             try {
-                const bind = await bindSource(this.#host, this.#record.owner.uid, source, path);
-                if (bind) return {path, bind};
+                const thing = await openSafely(path, {type, owner: uid, orRoots: mayBeRoots});
+                if (thing) return {source, thing, place: `${bindDirectory(uid)}/${kind}`};
             } catch (error) {
-                if (source.isNeeded || !(error instanceof SnowError)) throw error;
-                this.#warn(`The container does without ${source.kind}: ${error.message}`);
+                if (isNeeded || !(error instanceof SnowError)) throw error;
+                this.#warn(`The container does without ${kind}: ${error.message}`);
             }
         }
         return null;
     }
 
-    async #mountDevices(): Promise<void> {
-        const place = deviceDirectory(this.#record.owner.uid);
-        await directoriesOf(this.#host).make(place, 0o755);
+    /**
+     * All by one process: most of the time of a start that is ours is that of processes. Returns those
+     * that could be mounted: what was removed since it was opened cannot.
+     */
+    async #mount(opened: readonly OpenedSource[]): Promise<readonly OpenedSource[]> {
+        const {uid} = this.#record.owner;
         // Its nodes are to be opened, and nothing else: no nodev here.
         const options = 'mode=755,nosuid,noexec,size=1m,nr_inodes=4096';
-        await run(this.#host, ['mount', '-t', 'tmpfs', '-o', options, 'snow-control', place]);
+        const table = [`snow-control ${deviceDirectory(uid)} tmpfs ${options} 0 0`];
+        for (const {source, thing, place} of opened) {
+            if (source.type === 'directory') await directoriesOf(this.#host).make(place, 0o700);
+            else await this.#host.files.writeWhole(place, '', 0o600);
+            table.push(`${thing.descriptorPath} ${place} none bind 0 0`);
+        }
+        const path = `${runtimeDirectory(uid)}/fstab`;
+        await this.#host.files.writeWhole(path, `${table.join('\n')}\n`, 0o600);
+        const command = ['mount', '--no-canonicalize', '--all', '--fstab', path] as const;
+        const {exitCode, stderr} = await this.#host.programs.run(command);
+        if (exitCode === 0) return opened;
+        const points = await mountsBelow(this.#host, [`${runtimeDirectory(uid)}/`]);
+        const missing = opened.filter(({place}) => !points.includes(place));
+        if (!points.includes(deviceDirectory(uid)) || missing.some(({source}) => source.isNeeded))
+            throw new SnowError('Failed', `mount did not succeed: ${stderr || exitCode}`);
+        for (const {source, thing} of missing)
+            this.#warn(`The container does without ${source.kind}: ${thing.path} is gone`);
+        return opened.filter(one => !missing.includes(one));
     }
 
     async #bindDevices(): Promise<void> {
@@ -222,22 +254,6 @@ class Preparation {
 /** Of root's, with the owners that it is to have in the container. */
 function ours(source: string, target: string): Bind {
     return {source, target, mapping: 'none', isReadOnly: false};
-}
-
-/** Null: it is not there. A function of its own: in a loop, the bundler's using repeats an earlier error. */
-async function bindSource(
-    host: Host,
-    uid: number,
-    {kind, type, mayBeRoots, target, mapping, isReadOnly}: Source,
-    path: string,
-): Promise<Bind | null> {
-    await using opened = await openSafely(path, {type, owner: uid, orRoots: mayBeRoots});
-    if (!opened) return null;
-    const place = `${bindDirectory(uid)}/${kind}`;
-    if (type === 'directory') await directoriesOf(host).make(place, 0o700);
-    else await host.files.writeWhole(place, '', 0o600);
-    await run(host, ['mount', '--no-canonicalize', '--bind', opened.descriptorPath, place]);
-    return {source: place, target, mapping, isReadOnly};
 }
 
 /**
