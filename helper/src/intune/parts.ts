@@ -11,6 +11,7 @@ const programs = () => import('./session/programs.ts');
 const machines: MachinePorts = {
     startMachine: async (...call) => (await machine()).startMachine(...call),
     stopMachine: async (...call) => (await machine()).stopMachine(...call),
+    rememberMachine: async (...call) => (await machine()).rememberMachine(...call),
     forgetMachine: async (...call) => (await machine()).forgetMachine(...call),
 };
 

@@ -66,6 +66,8 @@ export interface MachinePorts {
         progress: Progress,
         signal: AbortSignal,
     ): Promise<void>;
+    /** Has whoever starts it start it as the settings say. */
+    rememberMachine?(host: Host, uid: number, settings: Settings): Promise<void>;
     /** Removes what is left of one that is stopped, and is to be no more. */
     forgetMachine?(host: Host, uid: number): Promise<void>;
 }

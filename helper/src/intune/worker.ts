@@ -255,7 +255,9 @@ class IntuneJob {
     }
 
     async #takeFirst({owner}: ContainerRecord): Promise<void> {
-        const {host} = this.#parts;
+        const {host, ports} = this.#parts;
+        const {settings} = await readSettings(host, owner.uid);
+        await ports.rememberMachine?.(host, owner.uid, settings);
         this.#progress.step('Putting the container into place');
         await this.#disk.takeNext();
         await showShortcuts(host, owner.uid);
