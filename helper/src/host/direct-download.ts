@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // One GET over a connection of its own (RFC 9112), for bodies so large that the client library's
-// buffers take as much of the processor as their decompression does: here, one is used again and again.
+// buffers take as much of the processor as their decompression does: here, one is used again and again
+// where there is no TLS.
 import {type Socket, connect, isIP} from 'node:net';
 
 import {SnowError} from './error.ts';
@@ -106,11 +107,10 @@ function parseHead(url: URL, text: string): Pick<DirectResponse, 'statusCode' | 
     return {statusCode: Number(status), headers};
 }
 
-/** Reads a socket piece by piece into one buffer. */
+/** Reads a socket piece by piece; without TLS, into one buffer. */
 class SocketReader {
     readonly #url: URL;
     readonly #signal: AbortSignal | undefined;
-    readonly #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
     #socket: Socket | null = null;
     #piece: Buffer | null = null;
     #isEnded = false;
@@ -125,15 +125,6 @@ class SocketReader {
     async connect(timeout: number): Promise<void> {
         const {protocol, hostname, port} = this.#url;
         const host = hostname.replace(/^\[(.*)\]$/, '$1');
-        const onread = {
-            buffer: this.#buffer,
-            callback: (length: number): boolean => {
-                this.#piece = this.#buffer.subarray(0, length);
-                this.#wake();
-                // Nothing more until this piece is done with.
-                return false;
-            },
-        };
         let isConnected = false;
         const connected = (): void => {
             isConnected = true;
@@ -141,11 +132,23 @@ class SocketReader {
         };
         if (protocol === 'https:') {
             const tls = await import('node:tls');
-            const options = {host, port: Number(port) || 443, ALPNProtocols: ['http/1.1'], onread};
+            const options = {host, port: Number(port) || 443, ALPNProtocols: ['http/1.1']};
             const servername = isIP(host) ? {} : {servername: host};
             this.#socket = tls.connect({...options, ...servername}, connected);
+            // What was decrypted together comes together: one buffer would have its pieces over each other.
+            this.#socket.on('data', piece => {
+                this.#socket?.pause();
+                this.#take(piece);
+            });
         } else {
-            this.#socket = connect({host, port: Number(port) || 80, onread}, connected);
+            const buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+            const callback = (length: number): boolean => {
+                this.#take(buffer.subarray(0, length));
+                // Nothing more until this piece is done with.
+                return false;
+            };
+            const options = {host, port: Number(port) || 80, onread: {buffer, callback}};
+            this.#socket = connect(options, connected);
         }
         this.#socket.on('error', error => this.#fail(error));
         this.#socket.on('end', () => {
@@ -180,6 +183,11 @@ class SocketReader {
     readonly #abort = (): void => {
         this.destroy(new SnowError('Cancelled', `Fetching ${this.#url} was stopped`));
     };
+
+    #take(piece: Buffer): void {
+        this.#piece = piece;
+        this.#wake();
+    }
 
     #fail(error: Error): void {
         this.#error ??= error;

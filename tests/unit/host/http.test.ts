@@ -5,6 +5,7 @@ import {mkdtemp, rm, writeFile} from 'node:fs/promises';
 import {type AddressInfo, createServer} from 'node:net';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
+import {setTimeout as sleep} from 'node:timers/promises';
 
 import {afterEach, beforeEach, describe, expect, it} from 'vitest';
 
@@ -34,22 +35,27 @@ afterEach(async () => {
 const read = (path: string, options = {}) =>
     http.readBytes(repository.url + path, {maxBytes, ...options});
 
-/** A piece is only valid until the next one. */
-async function collect(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
+/** A piece is only valid until the next one; `pause`: milliseconds before it is looked at. */
+async function collect(stream: AsyncIterable<Uint8Array>, pause = 0): Promise<Buffer> {
     const pieces: Buffer[] = [];
-    for await (const piece of stream) pieces.push(Buffer.from(piece));
+    for await (const piece of stream) {
+        if (pause > 0) await sleep(pause);
+        pieces.push(Buffer.from(piece));
+    }
     return Buffer.concat(pieces);
 }
 
-const download = async (url: string, options: {signal?: AbortSignal; maxBytes?: number} = {}) =>
-    collect((await http.open(url, {maxBytes: 1e9, ...options})).stream);
+const download = async (
+    url: string,
+    {pause, ...options}: {signal?: AbortSignal; maxBytes?: number; pause?: number} = {},
+) => collect((await http.open(url, {maxBytes: 1e9, ...options})).stream, pause);
 
 describe('a large file', () => {
     const content = randomBytes(20_000_000);
 
     beforeEach(() => writeFile(join(directory, 'large'), content));
 
-    it('comes whole, by http and by https', async () => {
+    it('comes whole, by http and by https, to a slow reader, too', async () => {
         const {totalBytes} = await http.open(`${repository.url}/large`, {maxBytes: 1e9});
         expect(totalBytes).toBe(content.length);
         expect((await download(`${repository.url}/large`)).equals(content)).toBe(true);
@@ -58,6 +64,7 @@ describe('a large file', () => {
         process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0';
         try {
             expect((await download(`${secure.url}/large`)).equals(content)).toBe(true);
+            expect((await download(`${secure.url}/large`, {pause: 1})).equals(content)).toBe(true);
         } finally {
             delete process.env['NODE_TLS_REJECT_UNAUTHORIZED'];
         }
