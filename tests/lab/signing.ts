@@ -39,9 +39,9 @@ export async function makeKey(options: KeyOptions = {}): Promise<SigningKey> {
                 stripFinalNewline: false,
                 ...(input === undefined ? {stdin: 'ignore'} : {input}),
             });
-        // Its agent has been seen to leave between two of them; the next one gets a new agent.
+        // Its agent has been seen to leave before or while it is asked; the next one gets a new agent.
         const {stdout} = await run().catch((error: unknown) => {
-            if (!String(error).includes("from 'gpg-agent'")) throw error;
+            if (!/from 'gpg-agent'|Connection reset by peer/.test(String(error))) throw error;
             return run();
         });
         return Buffer.from(stdout);
