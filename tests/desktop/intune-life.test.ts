@@ -92,6 +92,12 @@ test('a click starts it', async () => {
 });
 
 test('both applications show their windows, from the overview and from the menu', async () => {
+    // The shell waits some seconds after a change before it reads what applications there are.
+    await desktop.waitFor(
+        `import('gi://Shell').then(({default: Shell}) =>
+            Shell.AppSystem.get_default().lookup_app('org.frostyard.Snow1.Edge.desktop') !== null)`,
+        LONG,
+    );
     await desktop.eval('Main.overview.show()');
     await desktop.waitFor('Main.overview.visible');
     await desktop.type('edge');
