@@ -54,11 +54,14 @@ function isPendingName(name: string): boolean {
     return name.startsWith(PENDING_PREFIX) && /\.[0-9a-f]{16}$/.test(name);
 }
 
-async function pendingName(finalName: string): Promise<string> {
-    // Loaded late: it takes a tenth of the time of a program that only reads.
-    const {randomBytes} = await import('node:crypto');
+/** Another one each time. Whoever takes it fails where it is taken, so that it need not be hard to guess. */
+function pendingName(finalName: string): string {
+    const half = (): string =>
+        Math.floor(Math.random() * 2 ** 32)
+            .toString(16)
+            .padStart(8, '0');
     // NAME_MAX is 255 bytes; the final name is only there for people who look.
-    return `${PENDING_PREFIX}${finalName.slice(0, 200)}.${randomBytes(8).toString('hex')}`;
+    return `${PENDING_PREFIX}${finalName.slice(0, 200)}.${half()}${half()}`;
 }
 
 /** The files below a root; see host.ts for what each does. */
@@ -120,7 +123,7 @@ export function localFiles(root: string): Files {
         let handle: FileHandle;
         try {
             finalReal = await makeParent(finalPath);
-            temporary = join(dirname(finalReal), await pendingName(basename(finalReal)));
+            temporary = join(dirname(finalReal), pendingName(basename(finalReal)));
             handle = await open(
                 temporary,
                 constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
@@ -272,7 +275,7 @@ export function localFiles(root: string): Files {
         async linkWhole(path, target) {
             try {
                 const real = await makeParent(path);
-                const temporary = join(dirname(real), await pendingName(basename(real)));
+                const temporary = join(dirname(real), pendingName(basename(real)));
                 await symlink(target, temporary);
                 try {
                     await rename(temporary, real);

@@ -166,14 +166,19 @@ class Preparation {
         const {uid} = this.#record.owner;
         // Its nodes are to be opened, and nothing else: no nodev here.
         const options = 'mode=755,nosuid,noexec,size=1m,nr_inodes=4096';
-        const table = [`snow-control ${deviceDirectory(uid)} tmpfs ${options} 0 0`];
-        for (const {source, thing, place} of opened) {
-            if (source.type === 'directory') await directoriesOf(this.#host).make(place, 0o700);
-            else await this.#host.files.writeWhole(place, '', 0o600);
-            table.push(`${thing.descriptorPath} ${place} none bind 0 0`);
-        }
+        const table = [
+            `snow-control ${deviceDirectory(uid)} tmpfs ${options} 0 0`,
+            ...opened.map(({thing, place}) => `${thing.descriptorPath} ${place} none bind 0 0`),
+        ];
         const path = `${runtimeDirectory(uid)}/fstab`;
-        await this.#host.files.writeWhole(path, `${table.join('\n')}\n`, 0o600);
+        await Promise.all([
+            this.#host.files.writeWhole(path, `${table.join('\n')}\n`, 0o600),
+            ...opened.map(({source, place}) =>
+                source.type === 'directory'
+                    ? directoriesOf(this.#host).make(place, 0o700)
+                    : this.#host.files.writeWhole(place, '', 0o600),
+            ),
+        ]);
         const command = ['mount', '--no-canonicalize', '--all', '--fstab', path] as const;
         const {exitCode, stderr} = await this.#host.programs.run(command);
         if (exitCode === 0) return opened;
