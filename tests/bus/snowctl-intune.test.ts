@@ -299,6 +299,14 @@ describe('an application', () => {
         ]);
     });
 
+    it('is told the token of who launched it, and nothing that is none', async () => {
+        const open = (token: string) =>
+            start(['open', `--user=${UID}`, 'edge'], {XDG_ACTIVATION_TOKEN: token}).ended;
+        await open('265816c0-b12c-4001');
+        await open('two\nlines');
+        expect(done().slice(-2)).toEqual(['open edge as 265816c0-b12c-4001', 'open edge']);
+    });
+
     it('that cannot be started ends with its reason', async () => {
         await given({openFault: 'There is no such program'});
         expect(await intune('open', 'nothing')).toMatchObject({

@@ -577,10 +577,13 @@ describe('an application of a container', () => {
     });
 
     test('runs in the user’s own service manager', async () => {
-        const script = 'cat /proc/self/cgroup >~/group; echo $XDG_RUNTIME_DIR $NO_AT_BRIDGE >~/env';
-        await ask({verb: 'open', application: '/bin/sh', args: ['-c', script]});
+        const activationToken = '265816c0-b12c "$HOME" %h';
+        const script =
+            'cat /proc/self/cgroup >~/group; echo "$XDG_RUNTIME_DIR $NO_AT_BRIDGE $XDG_ACTIVATION_TOKEN" >~/env';
+        await ask({verb: 'open', application: '/bin/sh', args: ['-c', script], activationToken});
         await until('it has run', async () => {
-            return (await guest.run('cat /home/alice/Intune/env')).stdout === '/run/user/1001 1\n';
+            const {stdout} = await guest.run('cat /home/alice/Intune/env');
+            return stdout === `/run/user/1001 1 ${activationToken}\n`;
         });
         expect(await guest.check('cat /home/alice/Intune/group')).toMatch(
             /user@1001\.service\/app\.slice\/app-snow-/,

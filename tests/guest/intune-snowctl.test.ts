@@ -8,6 +8,7 @@ import {CONTAINER_PASSWORD, IMAGE, IntuneLab} from '../lab/intune/lab.ts';
 import type {Session} from '../lab/session.ts';
 
 const LONG = 120_000;
+const UNIT = 'systemd-nspawn@intune-u1001.service';
 /** The passwords of administrators are tested elsewhere. */
 const rule = `polkit.addRule(function (action, subject) {
     if (action.id === 'org.frostyard.Snow1.intune.manage') return polkit.Result.YES;
@@ -49,6 +50,16 @@ test('it is made with a password that nobody sees', async () => {
         image: `${IMAGE}:latest`,
         digest: lab.digests[1],
     });
+});
+
+test('what is configured counts for whoever starts it next', async () => {
+    const limit = async (): Promise<string> =>
+        (await lab.guest.check(['systemctl', 'show', '-P', 'MemoryMax', UNIT])).trim();
+    expect(await limit()).toBe('infinity');
+    expect(await intune('configure', 'memory-max=900M')).toMatchObject({exitCode: 0});
+    expect(await limit()).toBe(`${900 * 1024 * 1024}`);
+    expect(await intune('configure', 'memory-max=')).toMatchObject({exitCode: 0});
+    expect(await limit()).toBe('infinity');
 });
 
 test('it starts at login where that is wanted, and not elsewhere', async () => {

@@ -20,7 +20,7 @@ import {refuseStranger, uidOf} from './object-path.ts';
 import {canOwn} from './owner.ts';
 import type {ServicePorts} from './ports.ts';
 import {knownUids} from './record.ts';
-import {parseSession} from './session-environment.ts';
+import {isActivationToken, parseSession} from './session-environment.ts';
 import {changedSettings, chooseImage, readSettings} from './settings.ts';
 import {readContainer} from './state.ts';
 
@@ -114,8 +114,12 @@ async function prepare(
             if (typeof application !== 'string' || !isArgument(application) || application === '')
                 throw new SnowError('InvalidArgs', 'Open takes the name of an application');
             const given = programArguments(texts(options, 'arguments'));
+            const activationToken = text(options, 'activation-token');
+            if (!isActivationToken(activationToken))
+                throw new SnowError('InvalidArgs', 'This cannot be an activation token');
+            const launch = {application, args: given, activationToken};
             return concurrentJob(uid, 'open', application, course =>
-                operations.open(uid, application, given, session, course),
+                operations.open(uid, launch, session, course),
             );
         }
         case 'Run': {

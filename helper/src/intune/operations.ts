@@ -17,7 +17,7 @@ import {
     machineUnit,
     rootfsPath,
 } from './model.ts';
-import type {ProgramRequest, ServicePorts} from './ports.ts';
+import type {Launch, ProgramRequest, ServicePorts} from './ports.ts';
 import {noteReady} from './readiness.ts';
 import {readRecord} from './record.ts';
 import {chooseImage, readSettings, writeSettings} from './settings.ts';
@@ -66,14 +66,13 @@ export class ContainerOperations {
 
     async open(
         uid: number,
-        application: string,
-        args: readonly string[],
+        launch: Launch,
         session: SessionEnvironment,
         course: Course,
     ): Promise<Results> {
         const record = await this.#ensureRunning(uid, session, course);
-        course.progress.step(`Starting ${application}`);
-        await this.#ports.openApplication(this.#host, record, application, args, course.signal);
+        course.progress.step(`Starting ${launch.application}`);
+        await this.#ports.openApplication(this.#host, record, launch, course.signal);
         return {};
     }
 
@@ -113,11 +112,15 @@ export class ContainerOperations {
         const changed = change(settings);
         await writeSettings(this.#host, uid, changed);
         const isRunning = await this.#isRunning(uid);
-        const record = isRunning ? await readRecord(this.#host, uid) : null;
+        const record = await readRecord(this.#host, uid);
+        if (!isRunning) {
+            if (record) await this.#ports.rememberMachine?.(this.#host, uid, changed);
+            return {'restart-needed': false};
+        }
         const policies = ['cameras', 'securityKeys', 'listedDevices'] as const;
         if (record && policies.some(policy => changed[policy] !== settings[policy]))
             await applyDeviceSettings(this.#host, record, changed);
-        return {'restart-needed': isRunning};
+        return {'restart-needed': true};
     }
 
     async chooseDevice(
@@ -167,6 +170,9 @@ export class ContainerOperations {
         await using _lock = await lockMachine(this.#host, uid, PATIENCE, signal);
         progress.step('Stopping the container');
         await this.#ports.stopMachine(this.#host, record, progress, signal);
+        // What was configured while it ran.
+        const {settings} = await readSettings(this.#host, uid);
+        await this.#ports.rememberMachine?.(this.#host, uid, settings);
     }
 
     async #isRunning(uid: number): Promise<boolean> {

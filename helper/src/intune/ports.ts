@@ -14,6 +14,15 @@ export interface Application {
     readonly icon: string;
 }
 
+/** An application and how it is started. */
+export interface Launch {
+    /** edge, portal, or the path or name of a program. */
+    readonly application: string;
+    readonly args: readonly string[];
+    /** Of who started it (xdg-activation), for its window to come to the front; empty: none. */
+    readonly activationToken: string;
+}
+
 /** What a program of the container is run with. */
 export interface ProgramRequest {
     readonly command: readonly string[];
@@ -82,8 +91,7 @@ export interface ServicePorts extends MachinePorts {
     openApplication(
         host: Host,
         record: ContainerRecord,
-        application: string,
-        args: readonly string[],
+        launch: Launch,
         signal: AbortSignal,
     ): Promise<void>;
     runProgram(

@@ -10,6 +10,11 @@ const grammars: Readonly<Record<string, RegExp>> = {
     LANG: /^[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}$/,
 };
 
+/** Whether it may be a token of xdg-activation or of startup notification; an empty one is none. */
+export function isActivationToken(text: string): boolean {
+    return /^[\x20-\x7e]{0,256}$/.test(text);
+}
+
 /** From NAME=VALUE each. Throws SnowError InvalidArgs. */
 export function parseSession(variables: readonly string[]): SessionEnvironment {
     const session: Record<string, string> = {};

@@ -83,10 +83,11 @@ export async function makeContainerDomain(
                 },
                 {kind: 'pulse', source: '', target: '/run/host-pulse', isPresent: false},
             ]),
-        async openApplication(_host, _record, application, args) {
+        async openApplication(_host, _record, {application, args, activationToken}) {
             const {openFault} = await readManners();
             if (openFault !== undefined) throw new SnowError('Failed', openFault);
-            machine.log.push(`open ${[application, ...args].join(' ')}`);
+            const token = activationToken === '' ? [] : [`as ${activationToken}`];
+            machine.log.push(`open ${[application, ...args, ...token].join(' ')}`);
             log();
         },
         async runProgram(_host, _record, {command, pipes, isTerminal, caller}, signal) {

@@ -28,8 +28,8 @@ async function perform(request: Request, record: ContainerRecord): Promise<unkno
             return null;
         }
         case 'open': {
-            const {application, args} = request;
-            await openApplication(host, record, application, args, signal);
+            const {application, args, activationToken = ''} = request;
+            await openApplication(host, record, {application, args, activationToken}, signal);
             return null;
         }
         case 'run': {

@@ -12,7 +12,12 @@ export type Request =
           /** Root directory that it is kept from, or null. */
           readonly keepFrom: string | null;
       }
-    | {readonly verb: 'open'; readonly application: string; readonly args: readonly string[]}
+    | {
+          readonly verb: 'open';
+          readonly application: string;
+          readonly args: readonly string[];
+          readonly activationToken?: string;
+      }
     | {
           readonly verb: 'run';
           readonly command: readonly string[];

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-import type {CommandAction} from '../context.ts';
+import {isActivationToken} from '../../intune/session-environment.ts';
+import type {CommandAction, Context} from '../context.ts';
 import {tell} from './machine.ts';
 import {withNotifier} from './notifier.ts';
 import {findOwner} from './owner.ts';
@@ -20,11 +21,20 @@ export const openApplication: CommandAction = async (context, [application = '',
             options: {
                 ...(args.length > 0 && {arguments: args}),
                 ...sessionOption(environment, owner.uid),
+                ...tokenOption(environment),
             },
         });
         return tell(context, owner, 'open', results, () => `${application} is started.`);
     });
 };
+
+/** What a launcher gave us, for the window of what it launched; see the desktop entry specification. */
+function tokenOption(
+    environment: Context['environment'],
+): Readonly<Record<'activation-token', string>> | undefined {
+    const token = environment['XDG_ACTIVATION_TOKEN'] ?? environment['DESKTOP_STARTUP_ID'] ?? '';
+    return token !== '' && isActivationToken(token) ? {'activation-token': token} : undefined;
+}
 
 /** For people. */
 function titleOf(application: string): string {

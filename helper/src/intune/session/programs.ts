@@ -6,7 +6,7 @@ import {openCallersStreams, watchCallersFifo} from '../../host/caller-pipes.ts';
 import {SnowError} from '../../host/error.ts';
 import type {Host, Systemd} from '../../host/host.ts';
 import type {ContainerRecord} from '../model.ts';
-import type {Application, ProgramRequest} from '../ports.ts';
+import type {Application, Launch, ProgramRequest} from '../ports.ts';
 import {applicationTable, programOf} from './applications.ts';
 import {commandInside, stopInside} from './inside.ts';
 import {CONTAINER_FILES} from './set-up.ts';
@@ -28,8 +28,7 @@ export function applications(_host: Host, _uid: number): Promise<readonly Applic
 export async function openApplication(
     host: Host,
     record: ContainerRecord,
-    application: string,
-    args: readonly string[],
+    {application, args, activationToken}: Launch,
     signal: AbortSignal,
 ): Promise<void> {
     const program = programOf(application);
@@ -45,6 +44,7 @@ export async function openApplication(
         '--expand-environment=no',
         '--slice=app.slice',
         `--unit=${unit}`,
+        ...tokenVariables(activationToken),
         '--',
         program,
         ...args,
@@ -59,6 +59,12 @@ export async function openApplication(
         throw new SnowError('NotFound', `The container has no program ${program}`);
     const why = lastLine(stderr) || 'the container’s systemd cannot execute it';
     throw new SnowError('Failed', `${application} cannot be started: ${why}`);
+}
+
+/** As the desktop entry specification has launchers hand them on. */
+function tokenVariables(token: string): readonly string[] {
+    const names = token === '' ? [] : ['XDG_ACTIVATION_TOKEN', 'DESKTOP_STARTUP_ID'];
+    return names.map(name => `--setenv=${name}=${token}`);
 }
 
 /**

@@ -111,7 +111,7 @@ export async function containerMachine(): Promise<ContainerMachine> {
             startedAt: () => Promise.resolve(1_760_000_000),
             bindings: () => Promise.resolve([]),
             applications: () => Promise.resolve([]),
-            openApplication: (_host, _record, application) => {
+            openApplication: (_host, _record, {application}) => {
                 log.push(`open ${application}`);
                 return Promise.resolve();
             },

@@ -88,6 +88,7 @@ describe('methods', () => {
         ['Start', [], {session: ['__proto__=x']}],
         ['Open', [''], {}],
         ['Open', ['a\0b'], {}],
+        ['Open', ['edge'], {'activation-token': 'a\nb'}],
         ['Run', [[]], {}],
         ['Run', [[]], {pipes: '/run/user/1002/x'}],
         ['Run', [[]], {pipes: `/run/user/${UID}/../1002/x`}],
