@@ -41,6 +41,7 @@ const PROGRAMS = [
     'snow-intune-job',
     'snow-intune-prepare',
     'snow-next-boot',
+    'snow-smart-cards',
     'snow-sso-host',
 ];
 

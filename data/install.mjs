@@ -17,6 +17,7 @@ const files = [
     ['dist/snow-intune-job', 'lib/snow-control/snow-intune-job'],
     ['dist/snow-intune-prepare', 'lib/snow-control/snow-intune-prepare'],
     ['dist/snow-next-boot', 'lib/snow-control/snow-next-boot'],
+    ['dist/snow-smart-cards', 'lib/snow-control/snow-smart-cards'],
     ['dist/snow-sso-host', 'lib/snow-control/snow-sso-host'],
     ['dist/man/snowctl.1', 'share/man/man1/snowctl.1'],
     ['dist/completions/snowctl.bash', 'share/bash-completion/completions/snowctl'],
@@ -92,6 +93,8 @@ const files = [
         'data/systemd/user/snow-intune-autostart.service',
         'lib/systemd/user/snow-intune-autostart.service',
     ],
+    ['data/systemd/user/snow-smart-cards.socket', 'lib/systemd/user/snow-smart-cards.socket'],
+    ['data/systemd/user/snow-smart-cards.service', 'lib/systemd/user/snow-smart-cards.service'],
     ['data/environment/60-snow-control', 'lib/systemd/user-environment-generators/60-snow-control'],
     ['data/intune.conf', 'share/doc/snow-control/intune.conf'],
     ['COPYING', 'share/doc/snow-control/copyright'],
@@ -102,6 +105,7 @@ const links = [
         '../snow-intune-autostart.service',
         'lib/systemd/user/graphical-session.target.wants/snow-intune-autostart.service',
     ],
+    ['../snow-smart-cards.socket', 'lib/systemd/user/sockets.target.wants/snow-smart-cards.socket'],
     [
         '../snow-features-next-boot.service',
         'lib/systemd/system/systemd-sysext.service.wants/snow-features-next-boot.service',
@@ -154,7 +158,7 @@ async function uninstall() {
 /** Only directories that carry our name, or were made for our link; the others are the system's, empty or not. */
 async function removeEmptyParent(directory) {
     const ours =
-        /\/(snow-control(\/channels\.d)?|graphical-session\.target\.wants|systemd-(sysext\.service\.wants|nspawn@intune-\.service\.d))$/;
+        /\/(snow-control(\/channels\.d)?|(graphical-session|sockets)\.target\.wants|systemd-(sysext\.service\.wants|nspawn@intune-\.service\.d))$/;
     if (!ours.test(directory)) return;
     const left = await readdir(directory).catch(() => ['unknown']);
     if (left.length > 0) return;

@@ -53,7 +53,7 @@ export class MachineLab implements AsyncDisposable {
             install: await installedSystem(),
             ...options,
             machines: true,
-            layers: [await unpackedImage()],
+            layers: [...(options.layers ?? []), await unpackedImage()],
             files: {
                 '/run-lab/listener.cjs': listener,
                 // So that the package's files for containers are there whatever they are.

@@ -112,12 +112,16 @@ export function sessionSources(
             },
         );
     }
+    // Not pcscd's own: it asks polkit who it talks to, which knows no session of a container's user.
     if (settings.smartCards)
-        sources.push({
-            ...socket('smart-cards', '/run/pcscd/pcscd.comm', '/run/host-pcscd', ''),
-            mayBeRoots: true,
-            environment: {PCSCLITE_CSOCK_NAME: '/run/host-pcscd'},
-        });
+        sources.push(
+            socket(
+                'smart-cards',
+                `${runtime(owner)}/snow-smart-cards`,
+                '/run/host-pcscd',
+                'PCSCLITE_CSOCK_NAME',
+            ),
+        );
     return sources;
 }
 

@@ -33,6 +33,9 @@ const MASKED = [
 /** There is to be one keyring, which is unlocked. */
 const MASKED_FOR_USERS = ['gnome-keyring-daemon.service', 'gnome-keyring-daemon.socket'];
 
+/** Not started where the computer's own has the readers. */
+const PCSCD = ['pcscd.service', 'pcscd.socket'];
+
 /** Whoever asks the session's bus for a keyring gets ours. */
 const BUS_NAMES = [
     'org.freedesktop.impl.portal.Secret',
@@ -68,7 +71,10 @@ export function setUpScript({owner, accounts, hostName, machineId}: SetUp): stri
 
         ['touch', '--', `/var/lib/systemd/linger/${name}`],
         ['mkdir', '-p', '--', `${system}/multi-user.target.wants`, users, services],
-        ['mkdir', '-p', '--', '/etc/tmpfiles.d'],
+        ['mkdir', '-p', '--', '/etc/tmpfiles.d', ...PCSCD.map(unit => `${system}/${unit}.d`)],
+        ...PCSCD.map(unit =>
+            link(ours('snow-intune-pcscd.conf'), `${system}/${unit}.d/50-snow-control.conf`),
+        ),
         link(ours('snow-intune-devices.conf'), '/etc/tmpfiles.d/snow-intune-devices.conf'),
         link(ours(session), `${system}/${session}`),
         link(`../${session}`, `${system}/multi-user.target.wants/${sessionUnit(uid)}`),
