@@ -2,10 +2,12 @@
 // A computer of its own in QEMU: Debian's kernel, which has virtual cameras, keys and USB ports, and a
 // container of alice in it. Without KVM all of it is emulated: some 20 times slower than a guest.
 
-import {execFile, spawn} from 'node:child_process';
+import {type ChildProcess, execFile, spawn} from 'node:child_process';
 import {cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile} from 'node:fs/promises';
+import {createConnection} from 'node:net';
 import {tmpdir} from 'node:os';
 import {join, resolve} from 'node:path';
+import {createInterface} from 'node:readline';
 import {promisify} from 'node:util';
 
 import {bundle} from '../bus/harness/bundle.ts';
@@ -156,6 +158,28 @@ async function testDisk(directory: string): Promise<string> {
     return disk;
 }
 
+/** While the computer sleeps, one device is unplugged and another one plugged in; then it is woken up. */
+function changeWhileAsleep(control: string, machine: ChildProcess): void {
+    const connection = createConnection(control);
+    const say = (execute: string, words: object = {}) =>
+        connection.write(`${JSON.stringify({execute, arguments: words})}\n`);
+    // QEMU makes the socket when it has started.
+    connection.once('error', () => {
+        if (machine.exitCode === null) setTimeout(changeWhileAsleep, 100, control, machine);
+    });
+    connection.once('connect', () => {
+        say('qmp_capabilities');
+        createInterface(connection).on('line', line => {
+            const {event, error} = JSON.parse(line) as {event?: string; error?: unknown};
+            if (error !== undefined) console.error(line);
+            if (event !== 'SUSPEND') return;
+            say('device_del', {id: 'goes'});
+            say('device_add', {driver: 'usb-kbd', id: 'comes', bus: 'ports.0'});
+            setTimeout(say, 2000, 'system_wakeup');
+        });
+    });
+}
+
 export interface Outcome {
     /** Whether it came to its end. */
     readonly isComplete: boolean;
@@ -171,6 +195,7 @@ export async function runInComputer(timeout: number): Promise<Outcome> {
     try {
         const disk = await testDisk(directory);
         const log = join(directory, 'console.log');
+        const control = join(directory, 'control');
         const drive = (id: string, file: string) => [
             '-drive',
             `file=${file},if=none,id=${id},format=raw,snapshot=on`,
@@ -193,6 +218,9 @@ export async function runInComputer(timeout: number): Promise<Outcome> {
                 ],
                 ...['-m', '1536', '-display', 'none', '-no-reboot', '-nodefaults'],
                 ...['-serial', `file:${log}`],
+                ...['-device', 'qemu-xhci,id=ports'],
+                ...['-device', 'usb-mouse,id=stays', '-device', 'usb-tablet,id=goes'],
+                ...['-qmp', `unix:${control},server=on,wait=off`],
                 ...drive('d0', join(parts, 'disk.img')),
                 ...drive('d1', disk),
                 ...['-kernel', join(parts, 'vmlinuz'), '-initrd', join(parts, 'initrd')],
@@ -205,6 +233,7 @@ export async function runInComputer(timeout: number): Promise<Outcome> {
             {stdio: 'inherit'},
         );
         const timer = setTimeout(() => machine.kill('SIGKILL'), timeout);
+        changeWhileAsleep(control, machine);
         await new Promise(done => machine.once('close', done));
         clearTimeout(timer);
         const console = (await readFile(log, 'utf8')).replaceAll('\r', '');

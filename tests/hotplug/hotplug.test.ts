@@ -84,3 +84,16 @@ describe('a security key', () => {
     test('of another maker is there when the administrator lists it', () =>
         expectSeen({unlisted: '', listed: 'works'}));
 });
+
+describe('after sleep', () => {
+    test('a key and a camera that stayed work, and nothing was run for them', () =>
+        expectSeen({slept: '0 1', 'sleep-same': '0', 'sleep-works': 'works'}));
+
+    test('what was unplugged meanwhile is gone, and what was plugged in is there', () =>
+        expectSeen({
+            'sleep-gone': 'No such file',
+            'sleep-gone-unit': '0',
+            'sleep-new': 'works',
+            'sleep-after': '',
+        }));
+});
