@@ -523,7 +523,10 @@ describe('a program of a container', () => {
         await until('it sleeps', async () => {
             return (await asRoot('pgrep -fc "^sleep 1000" || true')) === '1\n';
         });
+        const slept = terminal.text.length;
         terminal.interrupt();
+        // What is typed before the next prompt may be dropped with what was interrupted.
+        await terminal.waitFor(/\^C[^]*\$ $/, {from: slept});
         terminal.type('exit 9\n');
         expect(await end(id)).toMatchObject({result: 9, error: null});
         await guest.check(`echo >${PIPES}/go`, {user: 'alice'});
