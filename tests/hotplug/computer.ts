@@ -15,6 +15,7 @@ import {UID, UID_BASE} from '../guest/support/intune-machine.ts';
 import {cached} from '../lab/cache.ts';
 import {installedSystem} from '../lab/installation.ts';
 import {baseTree} from '../lab/intune/image.ts';
+import {CARD_PROGRAMS, smartCardLayer} from '../lab/smart-cards.ts';
 import {MIRROR} from '../lab/trees.ts';
 
 const run = promisify(execFile);
@@ -32,6 +33,9 @@ const packages = [
     'nodejs',
     'initramfs-tools',
     'linux-image-amd64',
+    'pcscd',
+    'libccid',
+    'pcsc-tools',
 ];
 
 /** What takes an emulated computer long, and is of no use to the test. */
@@ -94,7 +98,8 @@ done
 /** Directory with disk.img, vmlinuz and initrd. */
 async function computer(): Promise<string> {
     const container = await baseTree();
-    const recipe = {packages, script, unit, container, containerScript};
+    const cards = await smartCardLayer();
+    const recipe = {packages, script, unit, container, cards, containerScript};
     return cached('hotplug', recipe, async directory => {
         const root = join(directory, 'root');
         await run(
@@ -115,6 +120,7 @@ async function computer(): Promise<string> {
         const machine = join(root, 'var/lib/machines/intune-u1001');
         await mkdir(join(machine, '..'), {recursive: true, mode: 0o700});
         await run('cp', ['-a', container, machine]);
+        await run('cp', ['-a', `${join(cards, CARD_PROGRAMS)}/.`, machine]);
         await run('chroot', [machine, 'sh', '-ec', containerScript]);
         await run('chmod', ['0755', machine]);
         for (const [name, file] of [
@@ -220,6 +226,7 @@ export async function runInComputer(timeout: number): Promise<Outcome> {
                 ...['-serial', `file:${log}`],
                 ...['-device', 'qemu-xhci,id=ports'],
                 ...['-device', 'usb-mouse,id=stays', '-device', 'usb-tablet,id=goes'],
+                ...['-device', 'usb-ccid'],
                 ...['-qmp', `unix:${control},server=on,wait=off`],
                 ...drive('d0', join(parts, 'disk.img')),
                 ...drive('d1', disk),

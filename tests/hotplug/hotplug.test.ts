@@ -97,3 +97,16 @@ describe('after sleep', () => {
             'sleep-after': '',
         }));
 });
+
+describe('a reader of smart cards', () => {
+    test('is there on both sides when it is plugged in, and gone after it', () =>
+        expectSeen({
+            reader: 'Gemalto',
+            'reader-outside': 'Gemalto',
+            'reader-node': 'alice 600',
+            'reader-gone': 'No reader',
+        }));
+
+    test('is the container’s own pcscd’s where the administrator leaves it to that', () =>
+        expectSeen({'reader-left': 'No reader', 'reader-own': 'Gemalto'}));
+});

@@ -14,10 +14,12 @@ export const CARD_PROGRAMS = '/opt/card-programs';
 export const OLD_LIBRARY = '/opt/card-library';
 
 const programs = ['libpcsclite1', 'pcsc-tools', 'opensc', 'opensc-pkcs11', 'libeac3'];
+/** With what it needs, and a container does not have anyway. */
+const daemon = ['pcscd', 'libccid', 'libusb-1.0-0', 'libpolkit-gobject-1-0', 'libudev1'];
 
 const packages: readonly (readonly [suite: string, names: readonly string[], target: string])[] = [
     ['trixie', ['pcscd', 'vsmartcard-vpcd', ...programs], '/'],
-    ['trixie', programs, CARD_PROGRAMS],
+    ['trixie', [...programs, ...daemon], CARD_PROGRAMS],
     ['bookworm', ['libpcsclite1'], OLD_LIBRARY],
 ];
 

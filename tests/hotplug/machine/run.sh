@@ -210,6 +210,37 @@ await rmmod vivid
 await lacks video0
 result sleep-after "$(nodes)"
 
+# A reader of smart cards (CCID): the computer's pcscd has it, and asks polkit who asks for it.
+touch /etc/snow-control/devices/08e6:4433
+readers() { grep -o 'Gemalto\|No reader'; }
+seen_inside() { inside 'pcsc_scan -r' | readers; }
+is_seen() { [ "$(seen_inside)" = "$1" ]; }
+await is_seen 'No reader'
+modprobe xhci_pci
+await is_seen Gemalto
+result reader "$(seen_inside)"
+result reader-outside "$(pcsc_scan -r | readers)"
+result reader-node "$(inside "stat -Lc '%U %a' /dev/$(node_of CCID)")"
+rmmod xhci_pci xhci_hcd
+await is_seen 'No reader'
+result reader-gone "$(seen_inside)"
+
+# As an administrator has it who leaves the reader to the container's own pcscd.
+mkdir -p /run/udev/rules.d
+echo 'SUBSYSTEM=="usb", ATTR{idVendor}=="08e6", ENV{PCSCLITE_IGNORE}="1"' >/run/udev/rules.d/99-lab.rules
+udevadm control --reload
+printf '[Intune]\nSmartCards=no\n' >/etc/snow-control/intune.conf
+node /lab/machine.cjs '{"verb":"stop","uid":1001}'
+start
+modprobe xhci_pci
+await has_node_of CCID
+udevadm settle
+result reader-left "$(pcsc_scan -r | readers)"
+systemd-run --machine=$machine --quiet --collect pcscd --foreground --disable-polkit
+await is_seen Gemalto
+result reader-own "$(seen_inside)"
+rmmod xhci_pci xhci_hcd
+
 # Ten at once, and away at once.
 modprobe vivid n_devs=10 node_types=0x1,0x1,0x1,0x1,0x1,0x1,0x1,0x1,0x1,0x1
 for number in 0 1 2 3 4 5 6 7 8 9; do
