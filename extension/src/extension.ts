@@ -6,6 +6,8 @@ import {Extension} from 'resource:///org/gnome/shell/extensions/extension.js';
 import * as Main from 'resource:///org/gnome/shell/ui/main.js';
 import type {QuickMenuToggle} from 'resource:///org/gnome/shell/ui/quickSettings.js';
 
+import {DeviceQuestions} from './device-questions.js';
+import {DeviceWatch} from './device-watch.js';
 import {FeaturesToggle} from './features-toggle.js';
 import {IntuneToggle} from './intune-toggle.js';
 import {JobIndicator} from './job-indicator.js';
@@ -66,6 +68,10 @@ export default class SnowControlExtension extends Extension {
             this.#undo.push(() => intune.destroy());
             this.#addToQuickSettings(new JobIndicator(client, [['intune', intune]]));
             toggles.set('intune', intune);
+            const watch = new DeviceWatch(client);
+            this.#undo.push(() => watch.destroy());
+            const questions = new DeviceQuestions(client, settings);
+            this.#undo.push(() => questions.destroy());
         });
         this.#undo.push(() => {
             if (changedId) client.disconnect(changedId);

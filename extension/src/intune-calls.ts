@@ -3,6 +3,7 @@
 // the view.
 import GLib from 'gi://GLib';
 
+import {type IntuneDevice, deviceSubject} from './intune-devices.js';
 import type {IntuneApplication} from './intune-view.js';
 import {noOptions} from './service-call.js';
 import type {SnowClient} from './snow-client.js';
@@ -33,6 +34,22 @@ export async function openApplication(
     {id, name}: IntuneApplication,
 ): Promise<void> {
     await call(client, 'Open', new GLib.Variant('(sa{sv})', [id, sessionOptions()]), name);
+}
+
+/** Gives the running container a device, or takes it away. */
+export async function switchDevice(
+    client: SnowClient,
+    {node, name}: IntuneDevice,
+    isOn: boolean,
+): Promise<void> {
+    const path = intunePath(client.uid);
+    const parameters = new GLib.Variant('(sa{sv})', [node, {}]);
+    await client.startJob(path, INTUNE, isOn ? 'AttachDevice' : 'DetachDevice', parameters, {
+        operation: isOn ? 'intune.attach-device' : 'intune.detach-device',
+        target: name,
+        isOn,
+        subject: deviceSubject(client.uid, node),
+    });
 }
 
 async function call(

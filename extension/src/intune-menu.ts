@@ -9,9 +9,11 @@ import type {QuickToggleMenu} from 'resource:///org/gnome/shell/ui/quickSettings
 import {ActionItem} from './action-item.js';
 import {ApplicationList} from './application-list.js';
 import {Confirmation} from './confirmation.js';
+import {DeviceList} from './device-list.js';
 import type {IntuneProperties} from './generated/dbus.js';
 import {lastCheckText} from './image-text.js';
-import {checkIntune, openApplication, recreateIntune} from './intune-calls.js';
+import {checkIntune, openApplication, recreateIntune, switchDevice} from './intune-calls.js';
+import type {DeviceView} from './intune-devices.js';
 import {askUpdate, devicesText} from './intune-text.js';
 import type {IntuneView} from './intune-view.js';
 import {JobBox} from './job-box.js';
@@ -37,6 +39,7 @@ export class IntuneMenu extends MenuContent {
     #job: JobBox;
     #applications: ApplicationList;
     #devices = new ActionItem('drive-removable-media-symbolic', _('Devices'), false);
+    #plugged: DeviceList;
     #shell = new ActionItem('utilities-terminal-symbolic', _('Shell'));
     #setUp = new ActionItem('list-add-symbolic', _('Set up…'));
     #update = new ActionItem('software-update-available-symbolic', _('Update…'));
@@ -51,6 +54,10 @@ export class IntuneMenu extends MenuContent {
         const followFocus = this.#scroll.followFocus.bind(this.#scroll);
         this.#applications = new ApplicationList(
             application => void openApplication(client, application),
+            followFocus,
+        );
+        this.#plugged = new DeviceList(
+            (device, isOn) => void switchDevice(client, device, isOn),
             followFocus,
         );
         this.#shell.connect('activate', () => this.#runSnowctl('shell'));
@@ -72,6 +79,7 @@ export class IntuneMenu extends MenuContent {
         this.#scroll.box.add_child(this.#job);
         this.#scroll.box.add_child(this.#applications);
         for (const item of above) this.#scroll.box.add_child(item);
+        this.#scroll.box.add_child(this.#plugged);
         this.#scroll.box.add_child(new PopupMenu.PopupSeparatorMenuItem());
         for (const item of below) this.#scroll.box.add_child(item);
         this.add_child(this.#scroll);
@@ -79,13 +87,14 @@ export class IntuneMenu extends MenuContent {
         followFocus(this.#job.cancelButton);
     }
 
-    sync(intune: IntuneProperties, view: IntuneView): void {
+    sync(intune: IntuneProperties, view: IntuneView, plugged: readonly DeviceView[]): void {
         const {job, problem, exists, devices, canOpen, canUpdate, isBusy} = view;
         this.#problem.sync(this.#client.problem || problem);
         this.#job.sync(job, job !== null && canCancel(this.#client, job));
         this.#applications.sync(view);
-        this.#devices.visible = devices.length > 0;
+        this.#devices.visible = devices.length > 0 || plugged.length > 0;
         this.#devices.setDetail(devicesText(devices));
+        this.#plugged.sync(plugged);
         this.#shell.visible = exists;
         this.#shell.sensitive = canOpen;
         this.#setUp.visible = !exists;

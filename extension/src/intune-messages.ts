@@ -46,6 +46,10 @@ export function intuneFailureTitle(operation: string): string {
             return _('Could not open the application');
         case 'intune.run':
             return _('Could not open a shell');
+        case 'intune.attach-device':
+            return _('Could not attach the device');
+        case 'intune.detach-device':
+            return _('Could not detach the device');
         case 'intune.check':
             return _('Could not check for an update of Intune');
         case 'intune.recreate':

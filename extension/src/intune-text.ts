@@ -2,6 +2,7 @@
 // The words for the container.
 import type {Question} from './confirmation.js';
 import {percent} from './feature-view.js';
+import type {DeviceView} from './intune-devices.js';
 import type {IntuneState, IntuneView} from './intune-view.js';
 import type {Job} from './snow-objects.js';
 import {fill, gettext as _} from './text.js';
@@ -32,6 +33,13 @@ export function devicesText(kinds: readonly string[]): string {
         camera: _('Cameras'),
     };
     return kinds.map(kind => names[kind] ?? kind).join(', ');
+}
+
+/** What there is to know of a device but its name and its switch; mostly nothing. */
+export function deviceNote({state, isBusy, isAmbiguous, node}: DeviceView): string {
+    if (state === 'never') return _('The settings keep it from the container');
+    if (state === 'elsewhere' && !isBusy) return _('Another user’s session has it');
+    return isAmbiguous ? node : '';
 }
 
 export function askUpdate(isRunning: boolean): Question {

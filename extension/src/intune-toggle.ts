@@ -6,12 +6,14 @@ import GObject from 'gi://GObject';
 import * as Main from 'resource:///org/gnome/shell/ui/main.js';
 import {QuickMenuToggle} from 'resource:///org/gnome/shell/ui/quickSettings.js';
 
+import type {IntuneProperties} from './generated/dbus.js';
 import {startIntune, stopIntune} from './intune-calls.js';
+import {type DeviceView, deviceSubject, viewDevices} from './intune-devices.js';
 import {IntuneMenu} from './intune-menu.js';
 import {ICON_NAME, intuneStateText} from './intune-text.js';
 import {type IntuneView, viewIntune} from './intune-view.js';
 import type {EndedJob, SnowClient} from './snow-client.js';
-import {intunePath} from './snow-objects.js';
+import {attaches, intunePath, isOfUser} from './snow-objects.js';
 import {gettext as _} from './text.js';
 import {ToggleMenu} from './toggle-menu.js';
 
@@ -25,6 +27,8 @@ export class IntuneToggle extends QuickMenuToggle {
     #client: SnowClient;
     #settings: Gio.Settings;
     #menu: ToggleMenu<IntuneMenu>;
+    /** By node: what could not be done for a device since the menu was opened. */
+    #deviceFailures = new Map<string, string>();
 
     constructor(client: SnowClient, settings: Gio.Settings, openPreferences: () => void) {
         super({title: _('Intune'), iconName: ICON_NAME, visible: false});
@@ -59,9 +63,19 @@ export class IntuneToggle extends QuickMenuToggle {
         if (!intune) return null;
         const path = intunePath(uid);
         return viewIntune(intune, {
-            jobs: this.#client.jobsOf('intune'),
+            jobs: this.#client.jobsOf('intune').filter(job => attaches(job) === null),
             isAsking: this.#client.isAsking(path),
             refusal: this.#client.refusalOf(path),
+        });
+    }
+
+    #viewDevices(intune: IntuneProperties): readonly DeviceView[] {
+        const client = this.#client;
+        return viewDevices(intune, {
+            jobs: client.jobsOf('intune'),
+            askedOf: node => client.askedOf(deviceSubject(client.uid, node)),
+            refusalOf: node => client.refusalOf(deviceSubject(client.uid, node)),
+            failures: this.#deviceFailures,
         });
     }
 
@@ -77,7 +91,7 @@ export class IntuneToggle extends QuickMenuToggle {
         const {content} = this.#menu;
         if (!content) return;
         this.menu.setHeader(this.iconName, _('Intune'), this.subtitle ?? '');
-        content.sync(intune, view);
+        content.sync(intune, view, this.#viewDevices(intune));
     }
 
     #switch(): boolean {
@@ -87,14 +101,21 @@ export class IntuneToggle extends QuickMenuToggle {
         return click !== null;
     }
 
-    /** The application's window comes: the menu makes room for it. */
     #onEnded({job}: EndedJob): void {
+        if (!isOfUser(job, this.#client.uid)) return;
+        if (attaches(job) !== null) {
+            const [, message] = job.Error;
+            if (job.State === 'failed') this.#deviceFailures.set(job.Target, message);
+            else this.#deviceFailures.delete(job.Target);
+        }
+        // The application's window comes: the menu makes room for it.
         const isOwn = job.StartedByUID === this.#client.uid;
         if (isOwn && job.Operation === 'intune.open' && job.State === 'done' && this.menu.isOpen)
             Main.panel.closeQuickSettings();
     }
 
     #onOpen(): void {
+        this.#deviceFailures.clear();
         this.#client.forgetRefusals(intunePath(this.#client.uid));
         this.#sync();
         void this.#client.refresh();

@@ -10,7 +10,7 @@ import {
 import {ICON_NAME as FEATURES_ICON_NAME} from './features-toggle.js';
 import {ICON_NAME as INTUNE_ICON_NAME} from './intune-text.js';
 import type {SnowClient} from './snow-client.js';
-import {type Domain, isRunning} from './snow-objects.js';
+import {type Domain, type Job, attaches, isRunning} from './snow-objects.js';
 import {ICON_NAME as SYSTEM_ICON_NAME} from './system-toggle.js';
 import {gettext as _} from './text.js';
 
@@ -30,12 +30,17 @@ export class JobIndicator extends SystemIndicator {
         });
         const sync = () => {
             for (const {domain, icon} of signs)
-                icon.visible = client.jobsOf(domain).some(isRunning);
+                icon.visible = client.jobsOf(domain).some(job => isRunning(job) && !isBrief(job));
         };
         const changedId = client.connect('changed', sync);
         this.connect('destroy', () => client.disconnect(changedId));
         sync();
     }
+}
+
+/** A sign that is gone at once only moves the others. */
+function isBrief(job: Job): boolean {
+    return attaches(job) !== null;
 }
 
 function looksOf(domain: Domain): {iconName: string; accessibleName: string} {

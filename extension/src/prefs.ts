@@ -33,6 +33,11 @@ export default class SnowControlPreferences extends ExtensionPreferences {
                     subtitle: _('An update of the system that waits for a restart'),
                 },
                 {
+                    key: 'notify-devices',
+                    title: _('Devices'),
+                    subtitle: _('A device that you are to be asked about for Intune'),
+                },
+                {
                     key: 'notify-finished',
                     title: _('Finished Work'),
                     subtitle: _('What was installed, removed, updated or rolled back'),

@@ -22,6 +22,7 @@ import {
     type Domain,
     type Feature,
     IMAGE_PATH,
+    INTUNE,
     type Interfaces,
     JOB,
     type Job,
@@ -129,6 +130,11 @@ export class SnowClient extends GObject.Object {
         );
     }
 
+    /** The switch that a call asks for which waits for its answer. */
+    askedOf(subject: string): boolean | undefined {
+        return this.#asked.get(subject);
+    }
+
     /** What the last call to an object was refused with. */
     refusalOf(path: string): Refusal | null {
         return this.#refusals.get(path) ?? null;
@@ -171,6 +177,20 @@ export class SnowClient extends GObject.Object {
         return this.#refreshing;
     }
 
+    /** Reads the devices of the user's container anew: nothing on the bus says that one was plugged in. */
+    async refreshDevices(): Promise<void> {
+        const path = intunePath(this.uid);
+        const property = new GLib.Variant('(ss)', [INTUNE, 'Devices']);
+        try {
+            const reply = await this.#call(path, PROPERTIES, 'Get', property);
+            const [devices] = reply.recursiveUnpack() as [unknown];
+            this.#objects.change(path, INTUNE, {Devices: devices});
+            this.#queueChanged();
+        } catch (error) {
+            if (!isCancelled(error)) void this.refresh();
+        }
+    }
+
     /** What was refused below this path has been seen. */
     forgetRefusals(root: string): void {
         for (const path of [...this.#refusals.keys()])
@@ -181,26 +201,33 @@ export class SnowClient extends GObject.Object {
     /**
      * Calls a method that starts a job. Never rejects: what fails is told by `call-refused` and the view.
      *
-     * @param told what to tell of a call that was refused, and the switch that it asks for
+     * @param told what to tell of a call that was refused, the switch that it asks for, and what it is
+     *     about where that is less than the object
      */
     async startJob(
         path: string,
         interfaceName: string,
         method: string,
         parameters: GLib.Variant,
-        told: {readonly operation: string; readonly target: string; readonly isOn?: boolean},
+        told: {
+            readonly operation: string;
+            readonly target: string;
+            readonly isOn?: boolean;
+            readonly subject?: string;
+        },
     ): Promise<void> {
-        this.#refusals.delete(path);
-        this.#asking.add(path);
-        if (told.isOn !== undefined) this.#asked.set(path, told.isOn);
+        const {subject = path} = told;
+        this.#refusals.delete(subject);
+        this.#asking.add(subject);
+        if (told.isOn !== undefined) this.#asked.set(subject, told.isOn);
         this.#queueChanged();
         try {
             await this.#call(path, interfaceName, method, parameters);
         } catch (error) {
-            if (!isCancelled(error)) this.refuse(path, told.operation, told.target, error);
+            if (!isCancelled(error)) this.refuse(subject, told.operation, told.target, error);
         }
-        this.#asking.delete(path);
-        this.#asked.delete(path);
+        this.#asking.delete(subject);
+        this.#asked.delete(subject);
         this.#queueChanged();
     }
 

@@ -214,6 +214,17 @@ export function domainOf(operation: string): string {
 /** Programs that run in a container: whoever started them sees to them. */
 const ATTENDED = ['intune.run', 'intune.inspect'];
 
+/** Of a device in the user's container, whose node is the target. */
+const DEVICE_JOBS: Readonly<Record<string, boolean>> = {
+    'intune.attach-device': true,
+    'intune.detach-device': false,
+};
+
+/** Whether a job attaches a device, or detaches it; null: it is another one. */
+export function attaches({Operation}: Job): boolean | null {
+    return DEVICE_JOBS[Operation] ?? null;
+}
+
 /** Whether a job is one to tell this user of: not one of the container of another user. */
 export function isOfUser({Operation, Target, StartedByUID}: Job, uid: number): boolean {
     if (domainOf(Operation) !== 'intune') return true;

@@ -42,6 +42,7 @@ export type Command =
     /** Answers with the numbers of all jobs. */
     | {readonly do: 'jobs'};
 
+const ERROR = 'org.freedesktop.DBus.Error';
 const ROOT = '/org/frostyard/Snow1';
 /** Of the user of the desktop tests. */
 const UID = 1001;
@@ -70,6 +71,13 @@ bus.addMethodHandler(message => {
         const all = Object.entries(objects).map(([path, interfaces]) => [path, pack(interfaces)]);
         bus.send(Message.newMethodReturn(message, 'a{oa{sa{sv}}}', [Object.fromEntries(all)]));
         calls.push([message.path, message.member]);
+        return true;
+    }
+    if (message.interface === 'org.freedesktop.DBus.Properties' && message.member === 'Get') {
+        const [name = '', property = ''] = message.body.map(String);
+        const value = pack(objects[message.path] ?? {})[name]?.[property];
+        if (value) bus.send(Message.newMethodReturn(message, 'v', [value]));
+        else bus.send(Message.newError(message, `${ERROR}.UnknownProperty`, property));
         return true;
     }
     const table = tables.find(({name}) => name === message.interface);
@@ -177,7 +185,7 @@ function describeJob({path, interface: name, member, body}: Message) {
     }
     if (name === IntuneInterface.name)
         return {
-            Operation: `intune.${member.toLowerCase()}`,
+            Operation: `intune.${member.replace('Device', '-device').toLowerCase()}`,
             Target: typeof body[0] === 'string' ? body[0] : `intune-u${UID}`,
         };
     const operation = {
@@ -236,7 +244,9 @@ function signal(
     });
 }
 
-function pack(interfaces: Record<string, Record<string, unknown>>): Record<string, unknown> {
+function pack(
+    interfaces: Record<string, Record<string, unknown>>,
+): Record<string, Record<string, Variant>> {
     const packed = Object.entries(interfaces).map(([name, values]) => {
         const types: Record<string, string> | undefined = tables.find(
             table => table.name === name,
@@ -248,7 +258,7 @@ function pack(interfaces: Record<string, Record<string, unknown>>): Record<strin
         });
         return [name, Object.fromEntries(variants)];
     });
-    return Object.fromEntries(packed) as Record<string, unknown>;
+    return Object.fromEntries(packed) as Record<string, Record<string, Variant>>;
 }
 
 /** The values of dictionaries are variants, whose type shows in JavaScript. */
