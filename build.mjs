@@ -270,7 +270,6 @@ async function buildLab() {
             demo: 'tests/lab/demo.ts',
             'run-tiers': 'tests/lab/run-tiers.ts',
             bench: 'bench/bench.ts',
-            'identity-broker': 'tests/bus/harness/broker/identity-broker.ts',
         },
         outdir: 'dist/lab',
         outExtension: {'.js': '.mjs'},

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import {spawn} from 'node:child_process';
+import {mkdtemp, rm} from 'node:fs/promises';
 import {connect} from 'node:net';
-import {resolve} from 'node:path';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
 
 import {type ByteWay, WireConnection} from '../helper/src/host/wire/connection.ts';
 import {envelope, messageTypes} from '../helper/src/host/wire/message.ts';
@@ -13,6 +15,7 @@ import {
     PATH,
     setBrokerStage,
 } from '../tests/bus/harness/broker/stage.ts';
+import {bundle} from '../tests/bus/harness/bundle.ts';
 import {interleave} from './measure.ts';
 import type {Row} from './row.ts';
 
@@ -26,9 +29,23 @@ const WARM_UP = 300;
  * but systemd's own way to a bus elsewhere; all on buses of this machine, with a stand-in broker.
  */
 export async function benchBroker(): Promise<readonly Row[]> {
+    const programs = await mkdtemp(join(tmpdir(), 'snow-bench-broker-'));
+    try {
+        return await benchPrograms(programs);
+    } finally {
+        await rm(programs, {recursive: true});
+    }
+}
+
+async function benchPrograms(programs: string): Promise<readonly Row[]> {
+    // What is in dist/ is built anew for the guests.
+    const [broker, identityBroker] = await Promise.all([
+        bundle('helper/src/main/snow-broker.ts', programs, process.cwd()),
+        bundle('tests/bus/harness/broker/identity-broker.ts', programs, process.cwd()),
+    ]);
     await using stage = await setBrokerStage({
-        broker: [process.execPath, resolve('dist/snow-broker')],
-        identityBroker: [process.execPath, resolve('dist/lab/identity-broker.mjs')],
+        broker: [process.execPath, broker],
+        identityBroker: [process.execPath, identityBroker],
     });
     const connections = [
         await open(socketOf(stage.inside.socket)),

@@ -23,7 +23,8 @@ const leaveOut = {
     name: 'leave-out',
     setup(builder) {
         const filter = /^(fast-xml-(parser|builder)|node:crypto|node:child_process)$/;
-        const path = resolve(import.meta.dirname, 'src/host/left-out.ts');
+        const {absWorkingDir = resolve(import.meta.dirname, '..')} = builder.initialOptions;
+        const path = resolve(absWorkingDir, 'helper/src/host/left-out.ts');
         builder.onResolve({filter}, ({importer}) =>
             importer.includes('/@jellybrick/dbus-next/') ? {path} : undefined,
         );

@@ -6,10 +6,12 @@ import {build} from 'esbuild';
 
 import {programOptions} from '../../../helper/bundle.mjs';
 
-const repository = resolve(import.meta.dirname, '../../..');
-
 /** Bundles a TypeScript program of the repository into a directory, as build.mjs does. */
-export async function bundle(source: string, directory: string): Promise<string> {
+export async function bundle(
+    source: string,
+    directory: string,
+    repository = resolve(import.meta.dirname, '../../..'),
+): Promise<string> {
     const name = source.slice(source.lastIndexOf('/') + 1).replace(/\.ts$/, '');
     const outfile = join(directory, `${name}.cjs`);
     await build({
