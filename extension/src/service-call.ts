@@ -18,16 +18,21 @@ export async function getSystemBus(cancellable: Gio.Cancellable): Promise<Gio.DB
     return Gio.bus_get_finish(result);
 }
 
-/** Starts the service where it does not run, and lets polkit ask the person. */
-export async function callService(
+/**
+ * Starts the service where it does not run, and lets polkit ask the person.
+ *
+ * @param onReply is given the answer before any signal that was sent after it; who awaits it may be late
+ */
+export function callService(
     bus: Gio.DBusConnection,
     path: string,
     interfaceName: string,
     method: string,
     parameters: GLib.Variant | null,
     cancellable: Gio.Cancellable,
+    onReply: (reply: GLib.Variant) => void = () => undefined,
 ): Promise<GLib.Variant> {
-    const result = await new Promise<Gio.AsyncResult>(resolve => {
+    return new Promise((resolve, reject) => {
         bus.call(
             BUS_NAME,
             path,
@@ -38,10 +43,17 @@ export async function callService(
             Gio.DBusCallFlags.ALLOW_INTERACTIVE_AUTHORIZATION,
             NO_TIMEOUT,
             cancellable,
-            (_bus, callResult) => resolve(callResult),
+            (_bus, result) => {
+                try {
+                    const reply = bus.call_finish(result);
+                    onReply(reply);
+                    resolve(reply);
+                } catch (error) {
+                    reject(error);
+                }
+            },
         );
     });
-    return bus.call_finish(result);
 }
 
 /** The parameters of a method that takes nothing but options. */

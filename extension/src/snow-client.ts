@@ -182,9 +182,10 @@ export class SnowClient extends GObject.Object {
         const path = intunePath(this.uid);
         const property = new GLib.Variant('(ss)', [INTUNE, 'Devices']);
         try {
-            const reply = await this.#call(path, PROPERTIES, 'Get', property);
-            const [devices] = reply.recursiveUnpack() as [unknown];
-            this.#objects.change(path, INTUNE, {Devices: devices});
+            await this.#call(path, PROPERTIES, 'Get', property, reply => {
+                const [devices] = reply.recursiveUnpack() as [unknown];
+                this.#objects.change(path, INTUNE, {Devices: devices});
+            });
             this.#queueChanged();
         } catch (error) {
             if (!isCancelled(error)) void this.refresh();
@@ -314,9 +315,10 @@ export class SnowClient extends GObject.Object {
 
     async #load(): Promise<void> {
         try {
-            const reply = await this.#call(ROOT_PATH, OBJECT_MANAGER, 'GetManagedObjects', null);
-            const [objects] = reply.recursiveUnpack() as [Record<string, Interfaces>];
-            this.#objects.replace(objects);
+            await this.#call(ROOT_PATH, OBJECT_MANAGER, 'GetManagedObjects', null, reply => {
+                const [objects] = reply.recursiveUnpack() as [Record<string, Interfaces>];
+                this.#objects.replace(objects);
+            });
             this.#isAvailable = true;
             this.#problem = '';
         } catch (error) {
@@ -339,9 +341,19 @@ export class SnowClient extends GObject.Object {
         interfaceName: string,
         method: string,
         parameters: GLib.Variant | null,
+        onReply?: (reply: GLib.Variant) => void,
     ): Promise<GLib.Variant> {
         if (!this.#bus) return Promise.reject(new Error('Not connected to the system bus'));
-        return callService(this.#bus, path, interfaceName, method, parameters, this.#cancellable);
+        const cancellable = this.#cancellable;
+        return callService(
+            this.#bus,
+            path,
+            interfaceName,
+            method,
+            parameters,
+            cancellable,
+            onReply,
+        );
     }
 
     #pathOf(job: Job): string {
