@@ -8,7 +8,7 @@ import {QuickMenuToggle} from 'resource:///org/gnome/shell/ui/quickSettings.js';
 
 import type {IntuneProperties} from './generated/dbus.js';
 import {startIntune, stopIntune} from './intune-calls.js';
-import {type DeviceView, deviceSubject, viewDevices} from './intune-devices.js';
+import {type DeviceView, deviceSubject, readDevices, viewDevices} from './intune-devices.js';
 import {IntuneMenu} from './intune-menu.js';
 import {ICON_NAME, intuneStateText} from './intune-text.js';
 import {type IntuneView, viewIntune} from './intune-view.js';
@@ -71,6 +71,10 @@ export class IntuneToggle extends QuickMenuToggle {
 
     #viewDevices(intune: IntuneProperties): readonly DeviceView[] {
         const client = this.#client;
+        const nodes = readDevices(intune).flatMap(device => device.nodes);
+        // What is plugged in next under the same name is another one.
+        for (const node of this.#deviceFailures.keys())
+            if (!nodes.includes(node)) this.#deviceFailures.delete(node);
         return viewDevices(intune, {
             jobs: client.jobsOf('intune'),
             askedOf: node => client.askedOf(deviceSubject(client.uid, node)),

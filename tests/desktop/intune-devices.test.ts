@@ -195,6 +195,15 @@ describe('the menu', () => {
         expect((await desktop.find(item('USB Camera'))).text).toBe(`USB Camera\n${message}`);
         expect(await desktop.isShown(banner)).toBe(false);
         await extension.screenshot('intune-device-failed');
+        await extension.changeIntune({Devices: []});
+        await extension.changeIntune({Devices: usbCamera('detached')});
+        expect((await desktop.find(item('USB Camera'))).text).toBe('USB Camera');
+        await desktop.click(item('USB Camera'));
+        await extension.settle();
+        await extension.finishJob(await extension.lastJob(), 'failed', {
+            error: ['org.frostyard.Snow1.Error.WrongState', message],
+        });
+        expect(await texts()).toContain(message);
         await extension.closeMenu();
         await extension.openIntuneMenu();
         expect(await texts()).not.toContain(message);
