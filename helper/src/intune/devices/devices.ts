@@ -12,6 +12,7 @@ import {
     attachedDirectory,
     choicesDirectory,
     policyOf,
+    waitingDirectory,
 } from './model.ts';
 import {writeDeviceRules} from './rules.ts';
 import {describeDevice, shareProductNames} from './udev-database.ts';
@@ -52,10 +53,13 @@ export async function devicesOf(
     const attached = new Set(await host.files.list(attachedDirectory(uid)));
     return Promise.all(
         (await pluggedDevices(host)).map(async device => {
-            const choice = await readChoice(host, uid, device);
+            const [choice, isWaiting] = await Promise.all([
+                readChoice(host, uid, device),
+                isWaitedFor(host, uid, device),
+            ]);
             const policy = policyOf(settings, device.class);
             const isAttached = attached.has(device.number);
-            return {...device, state: deviceState({isAttached, policy, choice})};
+            return {...device, state: deviceState({isAttached, isWaiting, policy, choice})};
         }),
     );
 }
@@ -63,17 +67,25 @@ export async function devicesOf(
 /** What keeps a device that is not attached from it. */
 export function deviceState({
     isAttached,
+    isWaiting,
     policy,
     choice,
 }: {
     readonly isAttached: boolean;
+    /** Whether its user, before whom it is, was to be asked. */
+    readonly isWaiting: boolean;
     readonly policy: ReturnType<typeof policyOf>;
     readonly choice: DeviceChoice | null;
 }): DeviceState {
     if (isAttached) return 'attached';
     if (policy === 'never') return 'never';
     if (choice === 'detach') return 'detached';
-    return policy === 'ask' && choice === null ? 'asked' : 'elsewhere';
+    return policy === 'ask' && choice === null && isWaiting ? 'asked' : 'elsewhere';
+}
+
+async function isWaitedFor(host: Host, uid: number, {number, since}: Device): Promise<boolean> {
+    const text = await host.files.readText(`${waitingDirectory(uid)}/${number}`);
+    return text?.trim() === since;
 }
 
 async function readChoice(

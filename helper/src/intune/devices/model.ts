@@ -52,6 +52,11 @@ export function attachedDirectory(uid: number): string {
     return `${runtimeDirectory(uid)}/devices`;
 }
 
+/** With a file named by its number for each device that its user is to say something of, and since when it has been there. */
+export function waitingDirectory(uid: number): string {
+    return `${runtimeDirectory(uid)}/waiting`;
+}
+
 /** With what its user said of a device, and since when it had been there. */
 export function choicesDirectory(uid: number): string {
     return `${runtimeDirectory(uid)}/choices`;

@@ -108,12 +108,13 @@ describe('shareProductNames', () => {
 
 describe('deviceState', () => {
     it.each([
-        [{isAttached: true, policy: 'ask', choice: null}, 'attached'],
-        [{isAttached: false, policy: 'ask', choice: null}, 'asked'],
-        [{isAttached: false, policy: 'ask', choice: 'attach'}, 'elsewhere'],
-        [{isAttached: false, policy: 'allow', choice: 'detach'}, 'detached'],
-        [{isAttached: false, policy: 'allow', choice: null}, 'elsewhere'],
-        [{isAttached: false, policy: 'never', choice: 'attach'}, 'never'],
+        [{isAttached: true, isWaiting: false, policy: 'ask', choice: null}, 'attached'],
+        [{isAttached: false, isWaiting: true, policy: 'ask', choice: null}, 'asked'],
+        [{isAttached: false, isWaiting: false, policy: 'ask', choice: null}, 'elsewhere'],
+        [{isAttached: false, isWaiting: false, policy: 'ask', choice: 'attach'}, 'elsewhere'],
+        [{isAttached: false, isWaiting: false, policy: 'allow', choice: 'detach'}, 'detached'],
+        [{isAttached: false, isWaiting: false, policy: 'allow', choice: null}, 'elsewhere'],
+        [{isAttached: false, isWaiting: false, policy: 'never', choice: 'attach'}, 'never'],
     ] as const)('of %j is %s', (given, state) => {
         expect(deviceState(given)).toBe(state);
     });
