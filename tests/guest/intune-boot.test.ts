@@ -6,6 +6,7 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import {afterAll, afterEach, beforeAll, describe, expect, test} from 'vitest';
 
 import type {Guest} from '../lab/guest.ts';
+import type {Session} from '../lab/session.ts';
 import {
     HOME,
     MACHINE,
@@ -24,6 +25,11 @@ const ADMINISTRATION = '/etc/snow-control/intune.conf';
 const session = {DISPLAY: ':0', WAYLAND_DISPLAY: 'wayland-0', LANG: 'de_DE.UTF-8'};
 /** The stand-in for a graphics device, whatever it is: one that may be opened. */
 const HWRNG = 'c 10 183';
+/** The passwords of administrators are tested elsewhere. */
+const rule = `polkit.addRule(function (action, subject) {
+    if (action.id === 'org.frostyard.Snow1.intune.manage') return polkit.Result.YES;
+});
+`;
 
 let lab: MachineLab;
 let guest: Guest;
@@ -32,6 +38,7 @@ beforeAll(async () => {
     lab = await MachineLab.boot({
         name: 'intune-boot',
         files: {
+            '/etc/polkit-1/rules.d/10-lab.rules': rule,
             '/usr/lib/x86_64-linux-gnu/libcuda.so.1': 'the host’s driver\n',
             '/usr/lib/x86_64-linux-gnu/libnvidia-glcore.so.550.1': '',
             '/usr/share/vulkan/icd.d/nvidia_icd.json': '{}\n',
@@ -357,6 +364,59 @@ describe('a kill in the middle of a start', () => {
         await until('it is down', async () => (await lab.state()) === 'failed');
         await expectStarts();
     });
+});
+
+describe('snowd that dies at any instant of a start', () => {
+    /** From before snowd is there until the container is ready. */
+    const instants = Array.from({length: 30}, (_, index) => 90 + index * 30);
+    /** Alone, and with each of the two that it has systemd start. */
+    const victims = {
+        snowd: 'true',
+        'snowd and what prepares': `systemctl kill --kill-whom=control --signal=KILL ${UNIT}`,
+        'snowd and nspawn': `systemctl kill --kill-whom=main --signal=KILL ${UNIT}`,
+    };
+    const PREPARING = '^[^ ]*node [^ ]*/snow-intune-prepare';
+    const killSnowd = 'systemctl kill --signal=KILL snowd.service';
+    let session: Session;
+
+    beforeAll(async () => {
+        session = await guest.openSession('alice');
+    });
+
+    const intune = (verb: 'start' | 'stop') =>
+        guest.run(['snowctl', 'intune', verb], {session, timeout: 60_000});
+
+    /** Of a container that runs: one of each, whoever began to start it. */
+    async function expectOne(): Promise<void> {
+        const counts = await guest.check(
+            `machinectl --no-legend list | wc -l; ls /run/systemd/nspawn/*.nspawn | wc -l
+             pgrep -xc systemd-nspawn
+             awk '{print $5}' /proc/self/mountinfo | grep -F ${RUNTIME}/ | sort | uniq -d | wc -l
+             pgrep -cf '${PREPARING}' || true`,
+        );
+        expect(counts.trim().split('\n')).toEqual(['1', '1', '1', '0', '0']);
+    }
+
+    test.each(instants.map((instant, index) => [instant, index] as const))(
+        '%i ms after it hinders nobody',
+        async (instant, index) => {
+            const [name, killOther] = Object.entries(victims)[index % 3] ?? ['', ''];
+            const starting = intune('start');
+            await sleep(instant);
+            await guest.run(`${killSnowd}; ${killOther}`);
+            const first = await starting;
+            expect([0, 1]).toContain(first.exitCode);
+            await guest.run('systemctl reset-failed snowd.service');
+
+            const {exitCode, stderr} = await intune('start');
+            expect([name, exitCode, stderr]).toEqual([name, 0, expect.any(String)]);
+            expect(await lab.state()).toBe('active');
+            await expectOne();
+            expect((await intune('stop')).exitCode).toBe(0);
+            const {stdout} = await guest.run(`pgrep -x systemd-nspawn; pgrep -f '${PREPARING}'`);
+            expect(stdout).toBe('');
+        },
+    );
 });
 
 test('a container that is no more leaves nothing to systemd', async () => {
