@@ -51,6 +51,12 @@ const kinds: readonly Kind[] = [
         text: 'What the registry sent is not what it promised',
     },
     {
+        // docker's daemon fetches and unpacks in one.
+        pattern: /failed to register layer/,
+        code: 'VerificationFailed',
+        text: 'The image cannot be unpacked',
+    },
+    {
         pattern: /manifest unknown|name unknown|repository name not known|not found|404/i,
         code: 'NotFound',
         text: 'The registry has no such image',

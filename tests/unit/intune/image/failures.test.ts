@@ -36,6 +36,8 @@ describe('what a program says', () => {
             'VerificationFailed',
             'happened during read: Digest did not match, expected sha256:7, got sha256:c',
         ],
+        ['VerificationFailed', 'failed to register layer: unlinkat .//: device or resource busy'],
+        ['NoSpace', 'failed to register layer: write /x: no space left on device'],
         ['NoSpace', 'writing blob: write /mnt/image/oci-put-blob1: no space left on device'],
         [
             'NotSupported',
