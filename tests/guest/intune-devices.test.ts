@@ -387,6 +387,64 @@ describe('its user', () => {
         expect(await nodes()).toEqual([`vcs59 ${mine}`]);
     });
 
+    test('does the same by snowctl, and answers what waits', async () => {
+        const snowctl = (...words: readonly string[]) =>
+            guest.run(['snowctl', 'intune', 'devices', ...words], {session: alice});
+        const asRoot = (...words: readonly string[]) =>
+            guest.check(['snowctl', 'intune', 'devices', ...words, `--user=${UID}`]);
+        await plug(guest, 59);
+        await untilNodes(['vcs59']);
+        expect((await snowctl('list')).stdout).toMatch(
+            /^DEVICE +CLASS +STATE +NODES\nLab camera +camera +attached +\/dev\/vcs59\n$/,
+        );
+        expect(await snowctl('detach', 'vcs59')).toMatchObject({
+            stdout: 'The container does not have /dev/vcs59 any more.\n',
+            exitCode: 0,
+        });
+        expect(await nodes()).toEqual([]);
+        const listed = JSON.parse((await snowctl('list', '--json')).stdout) as unknown;
+        expect(listed).toEqual({
+            uid: UID,
+            state: 'running',
+            devices: [
+                {product: 'Lab camera', class: 'camera', state: 'detached', nodes: ['/dev/vcs59']},
+            ],
+        });
+        for (const [words, status] of [
+            [['attach', '/dev/video77'], 4],
+            [['attach', '../dev/vcs59'], 2],
+            [['attach'], 2],
+            [['policy', 'camera'], 2],
+            [['policy', 'cameras', 'sometimes'], 2],
+            [['take', 'vcs59'], 2],
+        ] as const) {
+            const {stdout, stderr, exitCode} = await snowctl(...words);
+            expect([exitCode, stdout]).toEqual([status, '']);
+            expect(stderr).toMatch(/(^|\n)snowctl: [^\n]+\n$/);
+        }
+        expect(await asRoot('policy', 'cameras', 'ask')).toBe('cameras is ask.\n');
+        expect((await snowctl('policy', 'cameras')).stdout).toBe('ask\n');
+        await unplug(guest, 59);
+        await settle(guest);
+        await plug(guest, 59);
+        await until('it waits', async () =>
+            (await snowctl('list')).stdout.includes('waits for an answer'),
+        );
+        expect((await snowctl('list')).stdout).toContain(
+            'snowctl intune devices attach /dev/vcs59, or detach.',
+        );
+        expect(await guest.check('snowctl __complete device')).toContain(
+            '/dev/vcs59\tLab camera\n',
+        );
+        expect((await snowctl('attach', '/dev/vcs59')).stdout).toBe(
+            'The container has /dev/vcs59.\n',
+        );
+        expect(await nodes()).toEqual([`vcs59 ${mine}`]);
+        const {stdout} = await guest.run(['snowctl', 'intune', 'status'], {session: alice});
+        expect(stdout).toMatch(/^Devices: +Lab camera$/m);
+        expect(await asRoot('policy', 'cameras', 'allow')).toBe('cameras is allow.\n');
+    });
+
     test('has no other device of the host for it', async () => {
         for (const node of ['/dev/vda', '/dev/../dev/vcs59', '/dev/tty1', '/etc/shadow'])
             expect((await ask('AttachDevice', `'sa{sv}' ${node} 0`)).state).not.toBe('done');

@@ -18,6 +18,8 @@ export type OperandKind =
     | 'channel'
     | 'application'
     | 'setting'
+    | 'device-action'
+    | 'device'
     | 'job'
     | 'command'
     | 'switch'

@@ -36,6 +36,10 @@ async function findRows(
             const {presetSettings} = await import('../intune/settings.ts');
             return Object.keys(presetSettings()).map(key => [`${key}=`, '']);
         }
+        case 'device-action':
+            return (await import('./intune/devices.ts')).deviceActions.map(action => [action, '']);
+        case 'device':
+            return deviceRows(host);
         default:
             return featureRows(kind, name, await readFeatures(host));
     }
@@ -80,6 +84,18 @@ async function channelRows(host: Host): Promise<readonly Row[]> {
     const {channels} = await readChannels(host);
     const offered = await offeredChannels(host, channels, driver.name, '', true);
     return offered.map(({name, title}) => [name, title]);
+}
+
+/** Nodes of what is plugged in, and the words of a policy. */
+async function deviceRows(host: Host): Promise<readonly Row[]> {
+    const [{pluggedDevices}, {deviceClasses, devicePolicies}] = await Promise.all([
+        import('../intune/devices/devices.ts'),
+        import('./intune/devices.ts'),
+    ]);
+    return [
+        ...(await pluggedDevices(host)).map(({node, product}): Row => [node, product]),
+        ...[...deviceClasses, ...devicePolicies].map((word): Row => [word, '']),
+    ];
 }
 
 async function jobRows(): Promise<readonly Row[]> {

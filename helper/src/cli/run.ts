@@ -53,6 +53,7 @@ const actions: Readonly<Record<Exclude<CommandName, 'help'>, () => Promise<Comma
     'intune adopt': async () => (await import('./intune/make.ts')).adoptContainer,
     'intune configure': async () => (await import('./intune/configure.ts')).configureContainer,
     'intune autostart': async () => (await import('./intune/configure.ts')).switchAutostart,
+    'intune devices': async () => (await import('./intune/devices.ts')).manageDevices,
     'intune sso': async () => (await import('./intune/sso.ts')).switchSingleSignOn,
     jobs: async () => (await import('./jobs.ts')).listJobs,
     cancel: async () => (await import('./jobs.ts')).cancelJob,

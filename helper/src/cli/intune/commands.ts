@@ -18,6 +18,7 @@ export type IntuneCommandName = `intune ${
     | 'adopt'
     | 'configure'
     | 'autostart'
+    | 'devices'
     | 'sso'}`;
 
 export type IntuneOptionName =
@@ -232,6 +233,17 @@ export const intuneCommands: readonly Command[] = [
         options: machineOptions,
         summary: 'Start the container at login, or not',
         details: 'Have the container started at login, or not, or say which it is.',
+    },
+    {
+        name: 'intune devices',
+        operands: [
+            {name: 'ACTION', kind: 'device-action'},
+            {name: 'NODE|CLASS', kind: 'device', isOptional: true, repeats: true},
+        ],
+        options: machineOptions,
+        summary: 'List, attach and detach cameras and keys',
+        details:
+            'With list, show the cameras, security keys and listed devices that are plugged in. With attach or detach, give some to the running container or take them away, by any of their nodes (/dev/video0, or video0), until they are unplugged or the container stops. With policy, say whether those of a class (cameras, security-keys, listed-devices) are attached when they are plugged in (allow), after a question (ask), or never: “policy”, “policy CLASS”, “policy CLASS allow|ask|never”.',
     },
     {
         name: 'intune sso',

@@ -46,13 +46,13 @@ export function parseChanges(words: readonly string[]): Changes {
 }
 
 export const configureContainer: CommandAction = async (context, words) =>
-    configure(context, parseChanges(words), 'The settings are changed.');
+    changeSettings(context, parseChanges(words), 'The settings are changed.');
 
 export const switchAutostart: CommandAction = async (context, [word = '']) => {
     if (word !== 'status') {
         const isOn = word === 'on';
         const text = `The container is ${isOn ? 'started' : 'not started'} at login.`;
-        return configure(context, {autostart: isOn}, text);
+        return changeSettings(context, {autostart: isOn}, text);
     }
     const {output} = context;
     const owner = await findOwner(context);
@@ -63,7 +63,14 @@ export const switchAutostart: CommandAction = async (context, [word = '']) => {
     return SUCCESS;
 };
 
-async function configure(context: Context, changes: Changes, text: string): Promise<number> {
+/** The others count from the next start. */
+const atOnce = new Set(['autostart', 'cameras', 'security-keys', 'listed-devices']);
+
+export async function changeSettings(
+    context: Context,
+    changes: Changes,
+    text: string,
+): Promise<number> {
     const owner = await findOwner(context);
     await using client = await connect(context);
     const results = await runContainerJob(context, client, owner, {
@@ -72,9 +79,9 @@ async function configure(context: Context, changes: Changes, text: string): Prom
         signature: 'a{sv}',
         args: [changes],
     });
-    const isAutostart = Object.keys(changes).every(key => key === 'autostart');
+    const isAtOnce = Object.keys(changes).every(key => atOnce.has(key));
     return tell(context, owner, 'configure', results, ({'restart-needed': isRestartNeeded}) =>
-        isRestartNeeded === true && !isAutostart
+        isRestartNeeded === true && !isAtOnce
             ? `${text} They count from the next start: snowctl intune restart`
             : text,
     );

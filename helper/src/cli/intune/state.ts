@@ -9,6 +9,18 @@ export interface ContainerBinding {
     readonly present: boolean;
 }
 
+/** A node of something that is plugged in. */
+export interface ContainerDevice {
+    readonly node: string;
+    /** camera, security-key or listed */
+    readonly class: string;
+    readonly product: string;
+    /** The same for the nodes of one device. */
+    readonly device: string;
+    /** attached, asked, detached, never or elsewhere */
+    readonly state: string;
+}
+
 export interface ContainerApplication {
     readonly id: string;
     readonly name: string;
@@ -32,6 +44,8 @@ export interface ContainerSummary {
     /** As `configure` takes them. */
     readonly settings: Readonly<Record<string, string | boolean>>;
     readonly bindings: readonly ContainerBinding[];
+    /** While it runs. */
+    readonly devices: readonly ContainerDevice[];
     readonly canRestore: boolean;
     readonly applications: readonly ContainerApplication[];
     readonly problem: string;
@@ -60,6 +74,13 @@ export function containerSummary(properties: Fields): ContainerSummary {
             source: text(binding, 'source'),
             target: text(binding, 'target'),
             present: binding['present'] === true,
+        })),
+        devices: list(properties['Devices']).map(device => ({
+            node: text(device, 'node'),
+            class: text(device, 'class'),
+            product: text(device, 'product'),
+            device: text(device, 'device'),
+            state: text(device, 'state'),
         })),
         canRestore: properties['CanRestore'] === true,
         applications: list(properties['Applications']).map(application => ({

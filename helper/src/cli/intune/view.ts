@@ -59,6 +59,7 @@ export function statusText(
             ['Can go back', container.canRestore ? ['snowctl intune recreate --undo'] : []],
             ['Settings', [settingsText(container.settings)]],
             ['From this machine', container.bindings.map(bindingText)],
+            ['Devices', attachedProducts(container)],
             ...(inspection ? sessionRows(inspection) : []),
             ['Problem', problems],
         ],
@@ -86,6 +87,11 @@ function settingsText(settings: ContainerSummary['settings']): string {
         .filter(([key, value]) => value !== false && value !== '' && key !== 'channel')
         .map(([key, value]) => (value === true ? key : `${key}=${String(value)}`))
         .join(' ');
+}
+
+function attachedProducts({devices}: ContainerSummary): readonly string[] {
+    const attached = devices.filter(({state}) => state === 'attached');
+    return [...new Map(attached.map(({device, product}) => [device, product])).values()];
 }
 
 function bindingText({kind, source, target, present}: ContainerBinding): string {
