@@ -361,7 +361,7 @@ describeFailures('a signature', [
         prepare: () =>
             sign(async text => {
                 await using key = await makeKey();
-                return key.sign(text, 'binary');
+                return await key.sign(text, 'binary');
             }),
         code: 'VerificationFailed',
         message: /it is signed by the unknown key [0-9A-F]{16}/,

@@ -132,7 +132,7 @@ describe('signing keys', () => {
         await writeFile(keyring, await key.exportKeyring('binary'));
         await publish(directory, 'demo', {key, signatures: {asc: form}});
         const path = join(directory, manifest);
-        return execa('gpgv', ['--status-fd=1', '--keyring', keyring, `${path}.asc`, path], {
+        return await execa('gpgv', ['--status-fd=1', '--keyring', keyring, `${path}.asc`, path], {
             reject: false,
         });
     }
