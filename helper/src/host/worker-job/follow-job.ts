@@ -92,8 +92,10 @@ async function followJob<Operation extends string>(
     if (signal.aborted) stop();
     const ended = new AbortController();
     try {
-        const told = tellProgress(host, kind, id, progress, ended.signal);
-        await Promise.race([systemd.waitForUnit(kind.unit), whenRejected(told)]);
+        tellProgress(host, kind, id, progress, ended.signal).catch(() => {
+            // The job goes on, and what it says at its end is read then.
+        });
+        await systemd.waitForUnit(kind.unit);
     } finally {
         signal.removeEventListener('abort', stop);
         ended.abort();
@@ -157,9 +159,4 @@ function serviceManager<Operation extends string>(
 ): Systemd {
     if (systemd) return systemd;
     throw new SnowError('NotSupported', offlineText);
-}
-
-/** Never settles but with the failure. */
-function whenRejected(work: Promise<void>): Promise<never> {
-    return new Promise((_resolve, reject) => work.catch(reject));
 }
