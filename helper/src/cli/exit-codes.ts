@@ -10,7 +10,7 @@ export const exitCodes: Readonly<
     NotAuthorized: {status: 3, meaning: 'The caller may not do this.'},
     NotFound: {
         status: 4,
-        meaning: 'There is no such feature, version, channel, user, program or job.',
+        meaning: 'There is no such feature, version, channel, user, program, device or job.',
     },
     Busy: {status: 5, meaning: 'Another job is changing the machine.'},
     Network: {

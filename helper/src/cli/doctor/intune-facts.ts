@@ -41,8 +41,12 @@ const TOOLS = ['skopeo', 'umoci', 'podman', 'docker'];
 const installedFiles = [
     '/usr/lib/snow-control/snow-intune-job',
     '/usr/lib/snow-control/snow-intune-prepare',
+    '/usr/lib/snow-control/snow-intune-device',
     '/usr/lib/snow-control/container/snow-intune-session',
+    '/usr/lib/systemd/system/snow-intune-device@.service',
+    '/usr/lib/systemd/system/snow-intune-seat.path',
     '/usr/lib/systemd/user-environment-generators/60-snow-control',
+    '/usr/lib/udev/rules.d/70-snow-control.rules',
     '/usr/share/snow-control/applications',
 ];
 

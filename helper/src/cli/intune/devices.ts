@@ -53,6 +53,7 @@ async function chooseDevices(
     const nodes = words.map(nodePath);
     const owner = await findOwner(context);
     await using client = await connect(context);
+    refuseUnknown(await readContainer(client, owner), nodes);
     const changed: string[] = [];
     for (const node of nodes) {
         // A device that was named by another node before.
@@ -77,7 +78,9 @@ async function showPolicy(context: Context, [name]: readonly string[]): Promise<
     const {output} = context;
     const shown = name === undefined ? deviceClasses : [className(name)];
     const {uid, container} = await findContainer(context);
-    const policies = shown.map(key => [key, String(container?.settings[key] ?? '')] as const);
+    if (!container)
+        throw new SnowError('NotFound', 'There is neither a container nor a session to have one');
+    const policies = shown.map(key => [key, String(container.settings[key] ?? '')] as const);
     output.result({uid, ...Object.fromEntries(policies)}, () =>
         name === undefined
             ? fields(
@@ -94,6 +97,17 @@ function changePolicy(context: Context, [name = '', word = '']: readonly string[
     if (!devicePolicies.some(policy => policy === word))
         throw invalid(`${key} takes ${devicePolicies.join(', ')}, not ${quoted(word)}`);
     return changeSettings(context, {[key]: word}, `${key} is ${word}.`);
+}
+
+/** All of them, before one is changed; what else is wrong with one, the service says. */
+function refuseUnknown(container: ContainerSummary | null, nodes: readonly string[]): void {
+    if (container?.state !== 'running') return;
+    for (const node of nodes)
+        if (!container.devices.some(device => device.node === node))
+            throw new SnowError(
+                'NotFound',
+                `${node} is no camera, security key or listed device that is plugged in`,
+            );
 }
 
 async function findContainer(
@@ -134,12 +148,12 @@ function wholeDevices(nodes: readonly ContainerDevice[]): readonly WholeDevice[]
     for (const {node, class: kind, product, device, state} of nodes) {
         const key = JSON.stringify([device, kind]);
         const known = devices.get(key);
-        // Nodes that come one by one; it has what one of them has.
-        const isAttached = state === 'attached' || known?.state === 'attached';
+        // Nodes come and go one by one; what one of them has or waits for, the device does.
+        const states = [known?.state ?? state, state];
         devices.set(key, {
             product,
             class: kind,
-            state: isAttached ? 'attached' : state,
+            state: ['attached', 'asked'].find(one => states.includes(one)) ?? state,
             nodes: [...(known?.nodes ?? []), node],
         });
     }
