@@ -55,7 +55,7 @@ test('anybody sees how the image is, what there is to switch to and what was don
         /^\* +snow +ghcr\.io\/frostyard\/snow:latest +Snow: /m,
     );
     expect(await guest.check(['snowctl', 'image', 'history'], {user: 'alice'})).toMatch(
-        /check +- +1 +1 +0 +done$/m,
+        /check +- +1 +1 +root +done$/m,
     );
 });
 

@@ -350,11 +350,16 @@ describe('a kill in the middle of a start', () => {
         await guest.check([
             'systemd-run',
             '--quiet',
+            '--collect',
             '--unit=caller',
             ...lab.command({verb: 'start', session}),
         ]);
         await sleep(delay);
-        await guest.run('systemctl kill --signal=KILL caller; systemctl reset-failed caller');
+        await guest.run('systemctl kill --signal=KILL caller');
+        await until('it is gone', async () => {
+            const {stdout} = await guest.run('systemctl show -P LoadState caller');
+            return stdout === 'not-found\n';
+        });
         await expectStarts();
     });
 
