@@ -41,9 +41,10 @@ test('says why automatic updates could not be turned on', async () => {
     const name = 'org.frostyard.Snow1.Error.NotAuthorized';
     await extension.show({features: []});
     await extension.tell({do: 'refuse', method: 'SetAutomatic', name, text: 'Not authorized'});
-    await desktop.key('space');
-    await extension.settle();
+    await extension.calls();
+    await pressUntilCalled('SetAutomatic');
     expect(await extension.calls()).toMatchObject([{method: 'SetAutomatic'}]);
+    await extension.settle();
     await extension.screenshot('preferences-refused');
 });
 
