@@ -402,6 +402,9 @@ describe('what goes wrong', () => {
         });
         expect((await bus.cancel(again)).exitCode).toBe(0);
         expect(await bus.end(again)).toMatchObject({state: 'cancelled'});
+        expect((await guest.run(['systemctl', 'is-active', 'snow-image-job'])).stdout).toBe(
+            'inactive\n',
+        );
         expect(await shown()).toEqual({...nothingElse, booted: FIRST});
     });
 

@@ -22,6 +22,8 @@ interface Job {
     readonly domain: Domain;
     readonly spec: JobSpec;
     readonly uid: number;
+    /** Whether an earlier service started it. */
+    readonly isAdopted: boolean;
     readonly abort: AbortController;
     /** Settles, never rejects, when the job ended and everyone was told. */
     ended: Promise<void>;
@@ -66,15 +68,16 @@ export class Jobs {
 
     /** Takes over what an earlier service started, and what goes on. */
     adopt(domain: Domain, {spec, startedBy}: RunningJob): void {
-        this.#add(domain, spec, startedBy);
+        this.#add(domain, spec, startedBy, true);
     }
 
-    #add(domain: Domain, spec: JobSpec, uid: number): string {
+    #add(domain: Domain, spec: JobSpec, uid: number, isAdopted = false): string {
         const job: Job = {
             path: `${JOBS}/${++this.#started}`,
             domain,
             spec,
             uid,
+            isAdopted,
             abort: new AbortController(),
             ended: Promise.resolve(),
             release: once(this.#activity.begin()),
@@ -176,7 +179,9 @@ export class Jobs {
             // To tell what a job changed, one must know what was before.
             if (!this.#tree.isKnown(domain)) await this.#tree.refresh(domain);
             const run = (): Promise<Results> => {
-                if (abort.signal.aborted) throw new SnowError('Cancelled', 'Cancelled');
+                // What goes on already is stopped by who follows it.
+                if (abort.signal.aborted && !job.isAdopted)
+                    throw new SnowError('Cancelled', 'Cancelled');
                 return spec.run(progress, abort.signal, job.uid);
             };
             const results = await (spec.isWriter || spec.isConcurrent
