@@ -159,18 +159,22 @@ export class ContainerBus {
     /** Has the program run. */
     async #run(bus: BusConnection, way: FifoWay): Promise<Run> {
         const {Variant} = await import('../host/dbus.ts');
-        const ends = new Map<string, SnowError>();
+        /** What the signal Finished of each job said, of any that ended meanwhile. */
+        const ends = new Map<string, readonly unknown[]>();
         let job = '';
         let fail: (error: SnowError) => void = () => undefined;
         const failed = new Promise<never>((_, reject) => (fail = reject));
         failed.catch(() => undefined);
+        const failIfEnded = (): void => {
+            const end = ends.get(job);
+            if (end) void failureOf(end, way).then(fail);
+        };
         const lose = (): void => fail(new SnowError('Failed', 'The service was lost meanwhile'));
         void bus.closed.then(lose);
         await Promise.all([
             bus.subscribe({sender: SERVICE, interface: JOB, member: 'Finished'}, end => {
-                ends.set(end.path, failureOf(end.body, way));
-                const failure = ends.get(job);
-                if (failure) fail(failure);
+                ends.set(end.path, end.body);
+                if (end.path === job) failIfEnded();
             }),
             bus.watchOwner(SERVICE, owner => {
                 if (owner === '' && job !== '') lose();
@@ -195,8 +199,7 @@ export class ContainerBus {
             this.#stop.signal,
         );
         job = String(path);
-        const failure = ends.get(job);
-        if (failure) fail(failure);
+        failIfEnded();
         return {failed};
     }
 
@@ -206,9 +209,9 @@ export class ContainerBus {
 }
 
 /** Why a job that was to go on has ended: the body of its signal Finished. */
-function failureOf([, error]: readonly unknown[], way: FifoWay): SnowError {
+async function failureOf([, error]: readonly unknown[], way: FifoWay): Promise<SnowError> {
     const said = Array.isArray(error) ? String(error[1] ?? '') : '';
     if (said !== '') return new SnowError('Failed', said);
-    const why = way.errorText === '' ? 'its program there has ended' : way.errorText;
+    const why = (await way.lastWords()) || 'its program there has ended';
     return new SnowError('Failed', `The bus of the container cannot be reached: ${why}`);
 }

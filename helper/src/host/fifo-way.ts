@@ -4,12 +4,15 @@
 import {closeSync, constants} from 'node:fs';
 import {Socket} from 'node:net';
 import type {Readable, Writable} from 'node:stream';
+import {setTimeout as delay} from 'node:timers/promises';
 
 import {GivenPipes, streamNames} from './given-pipes.ts';
 
 const {O_RDONLY, O_RDWR, O_WRONLY} = constants;
 /** Characters of what is kept of the standard error. */
 const MAX_ERRORS = 4096;
+/** Milliseconds that the last words of a program are waited for that has left its streams to others. */
+const LAST_WORDS_TIMEOUT = 1000;
 
 export class FifoWay implements AsyncDisposable {
     /** The program's standard output. */
@@ -18,9 +21,11 @@ export class FifoWay implements AsyncDisposable {
     readonly output: Writable;
     readonly #pipes: GivenPipes;
     readonly #errors: Socket;
+    readonly #errorsEnded: Promise<void>;
     #errorText = '';
     /** The program's ends, so that nothing ends before it has opened them. */
     readonly #held: number[];
+    readonly #heldErrors: number[];
 
     private constructor(pipes: GivenPipes) {
         this.#pipes = pipes;
@@ -28,7 +33,8 @@ export class FifoWay implements AsyncDisposable {
         const output = pipes.open('stdin', O_WRONLY);
         const input = pipes.open('stdout', O_RDONLY);
         const errors = pipes.open('stderr', O_RDONLY);
-        this.#held.push(pipes.open('stdout', O_WRONLY), pipes.open('stderr', O_WRONLY));
+        this.#held.push(pipes.open('stdout', O_WRONLY));
+        this.#heldErrors = [pipes.open('stderr', O_WRONLY)];
         this.output = new Socket({fd: output, readable: false, writable: true});
         this.input = new Socket({fd: input, readable: true, writable: false});
         this.#errors = new Socket({fd: errors, readable: true, writable: false});
@@ -39,6 +45,7 @@ export class FifoWay implements AsyncDisposable {
         this.#errors.on('error', () => {
             // There is nothing more to be read, then.
         });
+        this.#errorsEnded = new Promise(resolve => this.#errors.once('close', () => resolve()));
     }
 
     /** Throws SnowError. */
@@ -58,14 +65,22 @@ export class FifoWay implements AsyncDisposable {
         return this.#pipes.directory;
     }
 
-    /** The end of what the program has said on its standard error. */
-    get errorText(): string {
+    /** The end of what the program, which has ended, said on its standard error. */
+    async lastWords(): Promise<string> {
+        closeAll(this.#heldErrors);
+        const limit = new AbortController();
+        await Promise.race([
+            this.#errorsEnded,
+            delay(LAST_WORDS_TIMEOUT, undefined, {signal: limit.signal}).catch(() => undefined),
+        ]);
+        limit.abort();
         return this.#errorText.trim();
     }
 
     /** The program has opened them all: from now on they end with it, and need no names any more. */
     async letGo(): Promise<void> {
-        for (const fd of this.#held.splice(0)) closeSync(fd);
+        closeAll(this.#held);
+        closeAll(this.#heldErrors);
         await this.#pipes[Symbol.asyncDispose]();
     }
 
@@ -73,4 +88,8 @@ export class FifoWay implements AsyncDisposable {
         for (const stream of [this.input, this.output, this.#errors]) stream.destroy();
         await this.letGo();
     }
+}
+
+function closeAll(descriptors: number[]): void {
+    for (const fd of descriptors.splice(0)) closeSync(fd);
 }
