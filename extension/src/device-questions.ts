@@ -70,7 +70,7 @@ export class DeviceQuestions {
         });
         const answer = (isOn: boolean) => void switchDevice(this.#client, device, isOn);
         notification.addAction(_('Attach'), () => answer(true));
-        notification.addAction(_('Not now'), () => answer(false));
+        notification.addAction(_('Not Now'), () => answer(false));
         source.addNotification(notification);
         return source;
     }

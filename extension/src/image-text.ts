@@ -19,7 +19,7 @@ export function stateText({state, job}: ImageView): string | null {
         restart: _('Restart to finish'),
         failed: _('Update failed'),
         available: _('Update available'),
-        'held-rollback': _('Update held back'),
+        'held-rollback': _('Held back'),
         current: _('Up to date'),
         unknown: null,
     };

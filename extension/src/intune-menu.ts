@@ -41,7 +41,7 @@ export class IntuneMenu extends MenuContent {
     #devices = new ActionItem('drive-removable-media-symbolic', _('Devices'), false);
     #plugged: DeviceList;
     #shell = new ActionItem('utilities-terminal-symbolic', _('Shell'));
-    #setUp = new ActionItem('list-add-symbolic', _('Set up…'));
+    #setUp = new ActionItem('list-add-symbolic', _('Set Up…'));
     #update = new ActionItem('software-update-available-symbolic', _('Update…'));
     #check = new ActionItem('view-refresh-symbolic', _('Check for Updates'));
     #confirmation: Confirmation | null = null;

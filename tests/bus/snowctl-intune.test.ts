@@ -158,6 +158,17 @@ describe('the life of a container', () => {
         });
     });
 
+    it('goes on when snowctl is ended, which leaves nothing', async () => {
+        await given({startTime: 2000});
+        const {child, ended, waitFor} = start(['start', '--json=stream', `--user=${UID}`]);
+        await waitFor('"type":"job"');
+        child.kill('SIGTERM');
+        expect((await ended).status).toBe(143);
+        await expect
+            .poll(() => documentOf('status'), {timeout: PATIENCE})
+            .toMatchObject({state: 'running'});
+    });
+
     it('has problems and their remedies in its status', async () => {
         await given({
             report: {

@@ -159,7 +159,7 @@ test('what waited before the container started is asked about; a key comes unask
     await desktop.find(banner);
     expect((await desktop.find(banner)).text).toContain(`${CAMERA} was plugged in`);
     await desktop.hover(banner);
-    await desktop.click(button('Not now'));
+    await desktop.click(button('Not Now'));
     await desktop.waitGone(banner);
     await openMenu();
     await expectSwitch(false);

@@ -320,7 +320,7 @@ describe('a device that is to be asked about', () => {
         await extension.calls();
         await plug('waiting', '81:0', ...usbCamera('asked'));
         await desktop.hover(banner);
-        await desktop.click(button('Not now'));
+        await desktop.click(button('Not Now'));
         await extension.settle();
         expect(await extension.calls()).toMatchObject([
             {method: 'DetachDevice', args: ['/dev/video0', {}]},

@@ -62,7 +62,7 @@ async function expectWindow(title: string, colour: string): Promise<void> {
 test('a person sets it up, with a password for the administrator and one for the container', async () => {
     await expectState('Not set up');
     await openMenu();
-    await desktop.click(item('Set up…'));
+    await desktop.click(item('Set Up…'));
     await desktop.findWindow('Console');
     // The first key makes the keyboard known to the window.
     await desktop.key('Shift_L');

@@ -204,7 +204,7 @@ describe('the menu', () => {
         expect(await texts()).not.toMatch(/Shell|Edge|Update/);
         await extension.screenshot('intune-absent');
         await terminal('xdg-terminal-exec');
-        await desktop.click(item('Set up…'));
+        await desktop.click(item('Set Up…'));
         const [program, ...argv] = await terminalCall();
         expect(program).toBe('xdg-terminal-exec');
         expect(argv.slice(0, 2)).toEqual(['sh', '-c']);

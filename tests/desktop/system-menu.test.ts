@@ -59,7 +59,7 @@ describe('the toggle', () => {
         ['an update', available, 'Update available', true],
         ['a staged update', staged, 'Restart to finish', true],
         ['a queued rollback', rollbackQueued, 'Restart to finish', true],
-        ['an update that was rolled back from', held, 'Update held back', false],
+        ['an update that was rolled back from', held, 'Held back', false],
         ['a problem', broken, 'Needs attention', false],
         ['a failed check', {...current, LastOutcome: 'failed'}, 'Update failed', false],
     ])('tells of %s', async (title, image, subtitle, checked) => {

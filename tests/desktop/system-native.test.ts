@@ -88,7 +88,7 @@ test('an administrator takes it back', async () => {
     await system.typePassword();
     await system.waitForStatus({staged: null, rollback: {version: SECOND}});
     expect(await machine.bootFiles()).toContain(`${CHANNEL}_${SECOND}+0-0.efi`);
-    await system.expectToggle('Update held back');
+    await system.expectToggle('Held back');
     await system.expectText(new RegExp(`was set aside\n(?:.*\n)*Rollback\n${SECOND}\n`));
     await system.screenshot('system-native-undone');
 });

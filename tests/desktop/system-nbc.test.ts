@@ -75,7 +75,7 @@ test('an administrator takes it back', async () => {
     await system.choose('Undo Update');
     await system.typePassword();
     await system.waitForStatus({staged: null, rollback: {version: SECOND}});
-    await system.expectToggle('Update held back');
+    await system.expectToggle('Held back');
     await system.expectText(new RegExp(`was set aside\n(?:.*\n)*Rollback\n${SECOND}\n`));
     await system.screenshot('system-nbc-undone');
 });

@@ -264,6 +264,17 @@ test('stops before the disk is full', async () => {
     }
 });
 
+test('stops before the disk takes no more files', async () => {
+    await guest.check('mount -t tmpfs -o nr_inodes=20k,mode=700 tmpfs /var/lib/machines');
+    try {
+        const {error} = await fetchHostile('files');
+        expect(error?.[0]).toBe('NoSpace');
+        await expectNothingLeft(false);
+    } finally {
+        await guest.check('umount /var/lib/machines');
+    }
+});
+
 test('leaves nothing when it is cancelled, and starts anew after it was killed', async () => {
     const start = [
         'systemd-run',

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import {
     type Stats,
+    type StatsFs,
     closeSync,
     constants,
     fstatSync,
@@ -187,6 +188,18 @@ export function localFiles(root: string): Files {
         };
     }
 
+    /** A directory may not be there yet; its file system is that of the nearest one. */
+    async function fileSystemOf(path: string): Promise<StatsFs> {
+        for (let at = dirname(paths.entry(path)); ; at = dirname(at)) {
+            try {
+                return await statfs(at);
+            } catch (error) {
+                if (!hasErrno(error, 'ENOENT', 'ENOTDIR') || at === dirname(at))
+                    throw asSnowError(error, `Cannot look at the disk of ${path}`);
+            }
+        }
+    }
+
     return {
         async readBytes(path, maxBytes = DEFAULT_MAX_BYTES) {
             return readWhole(path, maxBytes);
@@ -305,16 +318,12 @@ export function localFiles(root: string): Files {
             }
         },
         async freeBytes(path) {
-            // The directory may not be there yet; its file system is that of the nearest one.
-            for (let at = dirname(paths.entry(path)); ; at = dirname(at)) {
-                try {
-                    const {bavail, bsize} = await statfs(at);
-                    return bavail * bsize;
-                } catch (error) {
-                    if (!hasErrno(error, 'ENOENT', 'ENOTDIR') || at === dirname(at))
-                        throw asSnowError(error, `Cannot look at the disk of ${path}`);
-                }
-            }
+            const {bavail, bsize} = await fileSystemOf(path);
+            return bavail * bsize;
+        },
+        async freeFiles(path) {
+            const {files, ffree} = await fileSystemOf(path);
+            return files === 0 ? Number.POSITIVE_INFINITY : ffree;
         },
     };
 }

@@ -105,6 +105,8 @@ export interface Files {
     createScratch(): Promise<Scratch>;
     /** Bytes that an unprivileged program could still write beside path. */
     freeBytes(path: string): Promise<number>;
+    /** Files that could still be made beside path; infinite where the file system does not count them. */
+    freeFiles(path: string): Promise<number>;
 }
 
 export interface ProgramOptions {

@@ -133,7 +133,7 @@ async function findNewer({work, check}: OperationParts): Promise<Found> {
         case 'held-rollback':
             throw new SnowError(
                 'WrongState',
-                `The newest image${versionOf(result.offer)} is the one that was rolled back from; to start it again: snowctl image rollback`,
+                `The newest image${versionOf(result.offer)} is one that was rolled back from or undone; to start it again: snowctl image rollback`,
             );
         case 'current':
             return {kind: 'nothing', outcome: 'current', offer: null};

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+import {constants} from 'node:os';
 import {isatty} from 'node:tty';
 
 import {confirmOn} from '../cli/confirmation.ts';
@@ -23,6 +24,10 @@ async function main(): Promise<number> {
     }
     const interrupts = new Interrupts();
     process.on('SIGINT', () => interrupts.interrupt());
+    process.on('SIGTERM', () => {
+        // Nothing is left behind, nor a program that runs for us, where somebody else listens.
+        if (process.listenerCount('SIGTERM') === 1) process.exit(128 + constants.signals.SIGTERM);
+    });
 
     const hasTerminal = isatty(STDIN) && isatty(STDERR);
     const status = await runCommandLine(process.argv.slice(2), {

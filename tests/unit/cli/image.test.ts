@@ -230,7 +230,7 @@ describe('the sentence', () => {
         [
             'check',
             {outcome: 'held-rollback'},
-            'The newest image, 2, is the one that was rolled back from, and is not staged again.',
+            'The newest image, 2, is one that was rolled back from or undone, and is not staged again.',
         ],
         ['update', {}, '2 is staged; restart to use it.'],
         ['update', {version: '', digest: ''}, 'The newest image is staged; restart to use it.'],
@@ -298,7 +298,7 @@ describe('a plan', () => {
 
     it('is refused for what was rolled back from', () => {
         expect(() => planUpdate(stateOf(), found('held-rollback'), settings)).toThrow(
-            'The newest image, 2, is the one that was rolled back from',
+            'The newest image, 2, is one that was rolled back from or undone',
         );
     });
 

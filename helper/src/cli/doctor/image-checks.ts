@@ -49,7 +49,7 @@ function checkLastCheck(
         case 'held-rollback':
             return [
                 note(
-                    'The newest system image is held back: it is the one that was rolled back from.',
+                    'The newest system image is held back: it was rolled back from, or undone.',
                     'Wait for a newer one, or run "snowctl image rollback" to start it again.',
                 ),
             ];

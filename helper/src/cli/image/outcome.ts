@@ -60,7 +60,7 @@ export function outcomeText(outcome: ImageOutcome): string {
         case 'current':
             return `The system is up to date${name && ` (${name})`}.`;
         case 'held-rollback':
-            return `The newest image${name && `, ${name},`} is the one that was rolled back from, and is not staged again.`;
+            return `The newest image${name && `, ${name},`} is one that was rolled back from or undone, and is not staged again.`;
         case 'available':
             return operation === 'download'
                 ? `${capital(named)} is downloaded; "snowctl image update" stages it.`

@@ -51,7 +51,7 @@ export function planUpdate(
         case 'held-rollback':
             throw new SnowError(
                 'WrongState',
-                `The newest image, ${name}, is the one that was rolled back from; to start it again: snowctl image rollback`,
+                `The newest image, ${name}, is one that was rolled back from or undone; to start it again: snowctl image rollback`,
             );
         case 'available': {
             const isHere = downloaded !== null && downloaded.version === version;

@@ -35,7 +35,7 @@ export function stateText(state: ImageState): string {
         case 'current':
             return 'up to date';
         case 'held-rollback':
-            return 'the newest image was rolled back from, and is held back';
+            return 'the newest image was rolled back from or undone, and is held back';
         case 'failed':
             return 'the last check failed';
         default:

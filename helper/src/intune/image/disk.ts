@@ -9,6 +9,8 @@ import {GIB, MIB} from './sandbox.ts';
 export const GROWTH = 3;
 /** Bytes that stay free, for everything else that the system does. */
 const RESERVE = 256 * MIB;
+/** Files that can still be made then. */
+const RESERVED_FILES = 10_000;
 /** Deep enough for what the tools lay out. */
 const MAX_DEPTH = 3;
 
@@ -23,8 +25,9 @@ export async function refuseNoSpace(host: Host, path: string, needed: number): P
 }
 
 /** Throws SnowError NoSpace when the disk is nearly full. */
-export async function refuseFullDisk(host: Host, path: string): Promise<void> {
-    if ((await host.files.freeBytes(path)) < RESERVE)
+export async function refuseFullDisk({files}: Host, path: string): Promise<void> {
+    const [bytes, count] = await Promise.all([files.freeBytes(path), files.freeFiles(path)]);
+    if (bytes < RESERVE || count < RESERVED_FILES)
         throw new SnowError(
             'NoSpace',
             `There is not enough space for the image on the disk of ${path}`,
