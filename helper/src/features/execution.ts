@@ -49,12 +49,13 @@ export async function executePlan(
         files: [...parts.flatMap(part => part.writes), ...plan.writes].map(({path}) => path),
         images: parts.flatMap(part => part.fetches.map(({to}) => to)),
     });
-    if (plan.merge && parts.some(needsMerge)) prepareRefresh(host);
     let done: readonly PlanPart[];
     let committed: Transaction;
     const warnings: string[] = [];
     try {
-        done = await fetchParts(host, parts, {progress, signal, failures, warnings});
+        const fetching = fetchParts(host, parts, {progress, signal, failures, warnings});
+        if (plan.merge && parts.some(needsMerge)) prepareRefresh(host);
+        done = await fetching;
         throwIfStopped(signal);
         await switchLinks(host, done);
         if (plan.merge)

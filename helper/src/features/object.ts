@@ -27,7 +27,11 @@ export function featuresDomain(host: Host): Domain {
         name: 'features',
         async snapshot() {
             await recoverIfInterrupted(host);
-            const [summary, features] = await Promise.all([readSummary(host), readFeatures(host)]);
+            const definitions = loadDefinitions(host);
+            const [summary, features] = await Promise.all([
+                readSummary(host, definitions),
+                readFeatures(host, definitions),
+            ]);
             const objects = new Map<string, ObjectSnapshot>();
             objects.set(ROOT, {
                 [FeaturesInterface.name]: {
@@ -43,15 +47,12 @@ export function featuresDomain(host: Host): Domain {
             setImmediate(() => host.http.warmUp());
             return objects;
         },
-        async prepare(path, interfaceName, method, args, options) {
+        prepare: async (path, interfaceName, method, args, options) => {
             if (path === ROOT && interfaceName === FeaturesInterface.name)
                 return prepareAll(host, method, args, options);
             if (interfaceName !== FeatureInterface.name)
                 throw new SnowError('NotSupported', `${path} has no interface ${interfaceName}`);
-            const {features} = await loadDefinitions(host);
-            const id = features.find(feature => featurePath(feature.id) === path)?.id;
-            if (id === undefined) throw new SnowError('NotFound', `There is no feature at ${path}`);
-            return prepareOne(host, id, method, args, options);
+            return prepareOne(host, featureId(path), method, args, options);
         },
     };
 }
@@ -59,6 +60,16 @@ export function featuresDomain(host: Host): Domain {
 /** The path of a feature below /org/frostyard/Snow1, escaped as sd_bus_path_encode(3) does. */
 export function featurePath(id: string): string {
     return `${ROOT}/${escapeLabel(id)}`;
+}
+
+/** The id of a feature with this path, as sd_bus_path_decode(3) has it. */
+export function featureId(path: string): string {
+    const label = path.slice(ROOT.length + 1);
+    if (label === '_') return '';
+    const bytes = label.replace(/_([0-9a-f]{2})/g, (_, hex: string) =>
+        String.fromCharCode(Number.parseInt(hex, 16)),
+    );
+    return Buffer.from(bytes, 'latin1').toString('utf8');
 }
 
 function escapeLabel(label: string): string {

@@ -49,9 +49,12 @@ export interface ImageSummary {
 }
 
 /** Reads every feature from the definitions, the disk, what is merged and the last check. No network, no privileges. */
-export async function readFeatures(host: Host): Promise<readonly FeatureState[]> {
+export async function readFeatures(
+    host: Host,
+    loading = loadDefinitions(host),
+): Promise<readonly FeatureState[]> {
     const [definitions, merged, interrupted] = await Promise.all([
-        loadDefinitions(host),
+        loading,
         readMerged(host),
         readJournal(host),
     ]);
@@ -77,9 +80,12 @@ export async function readFeatures(host: Host): Promise<readonly FeatureState[]>
 }
 
 /** The properties of all features together, but for what follows from each of them. */
-export async function readSummary(host: Host): Promise<Omit<FeaturesProperties, 'RestartNeeded'>> {
+export async function readSummary(
+    host: Host,
+    loading = loadDefinitions(host),
+): Promise<Omit<FeaturesProperties, 'RestartNeeded'>> {
     const [definitions, lastCheck, automatic, interrupted] = await Promise.all([
-        loadDefinitions(host),
+        loading,
         readLastCheck(host),
         host.systemd?.isUnitEnabled(UPDATE_TIMER) ?? false,
         readJournal(host),

@@ -84,7 +84,8 @@ const installedFiles: readonly string[] = [
 /** Looks at the machine or tree; changes nothing. */
 export async function readFacts(host: Host): Promise<Facts> {
     const isOffline = host.root !== '';
-    const [definitions, features] = await Promise.all([loadDefinitions(host), readFeatures(host)]);
+    const loading = loadDefinitions(host);
+    const [definitions, features] = await Promise.all([loading, readFeatures(host, loading)]);
     const targets = targetDirectories(definitions.transfers);
     const programs = isOffline ? neededPrograms : [...neededPrograms, ...neededWhenRunning];
     const [
