@@ -98,9 +98,10 @@ export function hasUpdate(feature: Feature): boolean {
     );
 }
 
-/** 0 to 100, or null while it cannot be known. */
-export function percent(job: Job): number | null {
-    return job.Progress < 0 ? null : Math.floor(Math.min(job.Progress, 1) * 100);
+/** 0 to 100, or null while it cannot be known: also when more is to be done than could be counted. */
+export function percent({Progress, BytesTotal}: Job): number | null {
+    if (Progress < 0 || (Progress >= 1 && BytesTotal === 0)) return null;
+    return Math.floor(Math.min(Progress, 1) * 100);
 }
 
 function versionText(feature: Feature): string {

@@ -117,12 +117,13 @@ test('tells what the last job for all failed with', () => {
 });
 
 test.each([
-    [-1, null],
-    [0, 0],
-    [0.456, 45],
-    [0.999, 99],
-    [1, 100],
-    [7, 100],
-])('shows a progress of %d as %s', (progress, shown) => {
-    expect(percent(job(1, {Progress: progress}))).toBe(shown);
+    [-1, 0, null],
+    [0, 0, 0],
+    [0.456, 0, 45],
+    [0.999, 0, 99],
+    [1, 0, null],
+    [1, 95e6, 100],
+    [7, 95e6, 100],
+])('shows a progress of %d, of %d bytes, as %s', (progress, total, shown) => {
+    expect(percent(job(1, {Progress: progress, BytesTotal: total}))).toBe(shown);
 });

@@ -111,14 +111,16 @@ async function tellProgress<Operation extends string>(
     ended: AbortSignal,
 ): Promise<void> {
     let step = '';
+    let [done, total] = [0, 0];
     for await (const _ of host.files.watch(kind.statePath, ended)) {
         void _;
         const state = await stateOf(host, kind, id);
         if (!state || ended.aborted) continue;
         if (state.step !== step) progress.step(state.step);
         step = state.step;
-        if (state.bytesDone > 0 || state.bytesTotal > 0)
+        if (state.bytesDone !== done || state.bytesTotal !== total)
             progress.bytes(state.bytesDone, state.bytesTotal);
+        [done, total] = [state.bytesDone, state.bytesTotal];
         if (state.fraction >= 0) progress.fraction?.(state.fraction);
     }
 }

@@ -34,6 +34,14 @@ export async function refuseFullDisk({files}: Host, path: string): Promise<void>
         );
 }
 
+/** Tells about how many bytes were written to a disk since this was called. */
+export async function writtenTo({files}: Host, path: string): Promise<() => Promise<number>> {
+    const before = await files.freeBytes(path);
+    let most = 0;
+    // Somebody else may remove something meanwhile.
+    return async () => (most = Math.max(most, before - (await files.freeBytes(path))));
+}
+
 /** Bytes in the files of a directory, and of those in it. */
 export async function sizeOf(host: Host, path: string, depth = MAX_DEPTH): Promise<number> {
     let sum = 0;

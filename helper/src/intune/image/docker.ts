@@ -5,7 +5,7 @@ import {SnowError} from '../../host/error.ts';
 import type {Host, ProgramResult} from '../../host/host.ts';
 import {type Reference, formatReference} from '../../host/image-reference.ts';
 import {runConfined} from './confined.ts';
-import {GROWTH, refuseFullDisk, refuseNoSpace, sizeOf} from './disk.ts';
+import {GROWTH, refuseFullDisk, refuseNoSpace, sizeOf, writtenTo} from './disk.ts';
 import {refuseFailure} from './failures.ts';
 import {refusePolicy} from './policy.ts';
 import {askRegistry, canAsk} from './registry.ts';
@@ -46,13 +46,17 @@ export const docker: Source = {
                 signal,
             );
             await exportTo(fetch, `${directory}/${ARCHIVE}`);
+            const written = await writtenTo(host, rootfs);
             const unpacked = await runConfined(
                 host,
                 {
                     unit: `${unit}-unpack`,
                     command: tarCommand,
                     properties: unpackingTo(directory, rootfs),
-                    look: () => refuseFullDisk(host, work),
+                    look: async () => {
+                        await refuseFullDisk(host, work);
+                        fetch.unpacked(await written());
+                    },
                 },
                 signal,
             );

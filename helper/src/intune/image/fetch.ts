@@ -75,8 +75,11 @@ export async function fetchRootfs(
             downloading: () => progress.step(`Downloading ${name}`),
             unpacking: () => progress.step('Unpacking the image'),
             bytes: (done, total) => progress.bytes(done, total),
+            // How many it will be, nobody knows.
+            unpacked: done => progress.bytes(done, 0),
         });
         await finish(host, rootfs, signal);
+        progress.bytes(0, 0);
         await directories.removeTree(work);
         return {digest};
     } catch (error) {

@@ -3,7 +3,7 @@
 
 import {SnowError} from '../../host/error.ts';
 import {runConfined} from './confined.ts';
-import {GROWTH, Stall, refuseFullDisk, refuseNoSpace, sizeOf} from './disk.ts';
+import {GROWTH, Stall, refuseFullDisk, refuseNoSpace, sizeOf, writtenTo} from './disk.ts';
 import {refuseFailure} from './failures.ts';
 import {askRegistry, location} from './registry.ts';
 import {IMAGE, MIB, ROOTFS, fetchingTo, unpackingTo} from './sandbox.ts';
@@ -66,13 +66,17 @@ export const skopeo: Source = {
         fetch.bytes(image.size, image.size);
 
         fetch.unpacking();
+        const written = await writtenTo(host, rootfs);
         const unpacked = await runConfined(
             host,
             {
                 unit: `${fetch.unit}-unpack`,
                 command: ['umoci', 'raw', 'unpack', `--image=${IMAGE}:${NAME}`, ROOTFS],
                 properties: unpackingTo(directory, rootfs),
-                look: () => refuseFullDisk(host, work),
+                look: async () => {
+                    await refuseFullDisk(host, work);
+                    fetch.unpacked(await written());
+                },
             },
             signal,
         );

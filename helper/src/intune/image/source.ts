@@ -20,6 +20,8 @@ export interface Fetch {
     downloading(): void;
     unpacking(): void;
     bytes(done: number, total: number): void;
+    /** Bytes that are on the disk so far. */
+    unpacked(done: number): void;
 }
 
 export interface Source {
