@@ -101,7 +101,9 @@ describe('a program', () => {
 
     test('is ended by a signal, and nothing of it is left', async () => {
         const {stdout, stderr} = await shell(
-            `timeout --preserve-status -s INT 2 snowctl intune run -- sleep 1000; echo $?
+            `snowctl intune run -- sh -c 'echo begun; exec sleep 1000' >/tmp/begun &
+            until grep -q begun /tmp/begun; do sleep 0.1; done
+            kill -INT $!; wait $!; echo $?; rm /tmp/begun
             snowctl intune run -- pgrep -x sleep >&2; echo $?
             ls -d $XDG_RUNTIME_DIR/snowctl-* 2>/dev/null`,
         );

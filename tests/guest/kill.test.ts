@@ -184,17 +184,16 @@ describe('in the order in which a power cut would find it', () => {
             ...['strace', '-f', '-y', '-s', '200', '-o', '/run/trace', '-p', pid],
             `--trace=${traced.join(',')}`,
         ]);
-        await new Promise<void>(resolve =>
-            tracer.stderr?.on('data', (text: Buffer) => {
-                if (text.toString().includes('attached')) resolve();
-            }),
-        );
+        let said = '';
+        tracer.stderr?.setEncoding('utf8').on('data', (text: string) => (said += text));
+        await expect.poll(() => said).toContain('attached');
         await snow.ok('features enable figlet');
         await offer(['1.0', '1.1']);
         await snow.ok('features update figlet');
         await snow.ok('features disable figlet');
+        const closed = new Promise(resolve => tracer.once('close', resolve));
         await snow.guest.check(['pkill', '-INT', 'strace']);
-        await new Promise(resolve => tracer.once('close', resolve));
+        await closed;
 
         const calls = callsOf((await snow.guest.getFile('/run/trace')).toString()).filter(
             ({path}) => /^\/(etc|var)\//.test(path),
