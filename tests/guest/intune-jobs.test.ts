@@ -17,6 +17,9 @@ const ALICE = 1001;
 const BOB = 1002;
 const unit = (uid: number) => `snow-intune-job-u${uid}.service`;
 
+/** While it is there, nothing is fetched to the end. */
+const HOLD = '/run/lab-intune-hold';
+
 let guest: Guest;
 let bus: SnowBus;
 let version = 0;
@@ -181,8 +184,10 @@ describe('containers on the bus', () => {
 
     test('of two users are made side by side', async () => {
         const made = await offer();
+        await guest.check(['touch', HOLD]);
         const jobs = [await start('Init'), await start('Init', undefined, BOB)];
         expect((await ask('Init')).stderr).toContain(`Another operation is running: ${jobs[0]}`);
+        await guest.check(['rm', HOLD]);
         for (const job of jobs) expect(await bus.end(job)).toEqual(done);
         expect(await machines()).toEqual({'intune-u1001': made, 'intune-u1002': made});
         const bases = await guest.check('cat /var/lib/snow-control/intune/u100[12]/container.json');
@@ -238,6 +243,7 @@ describe('settings', () => {
 describe('snowd that dies', () => {
     test('leaves the job alone, and the next one follows it', async () => {
         const made = await offer();
+        await guest.check(['touch', HOLD]);
         await start('Init');
         await until('the worker is at it', () => isWorking());
         await guest.check(['systemctl', 'kill', '--signal=KILL', 'snowd.service']);
@@ -246,6 +252,7 @@ describe('snowd that dies', () => {
             return jobs.length > 0 && jobs;
         });
         expect(await bus.job(adopted)).toMatchObject({Operation: 'intune.init'});
+        await guest.check(['rm', HOLD]);
         expect(await bus.end(adopted)).toEqual(done);
         expect(await machines()).toEqual({'intune-u1001': made});
     });

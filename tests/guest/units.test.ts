@@ -222,11 +222,14 @@ describe.each(['desktop', 'peer'] as const)('units of the tree %s', tree => {
             ]);
             expect(result).toBeNull();
             other.kill();
-            expect((await caller.call('activeState', [unit])).result).toBe('activating');
+            // Its job was only queued when the call returned.
+            await expect
+                .poll(async () => (await caller.call('activeState', [unit])).result)
+                .toBe('activating');
             await guest.check(['touch', '/run/lab/alone']);
             expect((await caller.call('waitForUnit', [unit])).result).toBeNull();
             await guest.check(['test', '-e', '/run/lab/outlived']);
-            expect(await guest.journal(`${unit}.service`)).toContain('said a b\n');
+            await expect.poll(() => guest.journal(`${unit}.service`)).toContain('said a b\n');
             await isGone();
         });
 

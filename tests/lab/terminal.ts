@@ -19,6 +19,8 @@ export function inTerminal(command: readonly string[]): readonly string[] {
 export class Terminal {
     readonly #child: ChildProcess;
     readonly #changed = new EventTarget();
+    /** Nothing more can come: a program that ended may have left text behind that is yet to be read. */
+    #isClosed = false;
     /** Everything that the program wrote so far. */
     text = '';
     readonly exit: Promise<number>;
@@ -31,6 +33,7 @@ export class Terminal {
         });
         this.exit = new Promise(resolve => {
             this.#child.once('close', code => {
+                this.#isClosed = true;
                 this.#changed.dispatchEvent(new Event('text'));
                 resolve(code ?? 128);
             });
@@ -47,7 +50,7 @@ export class Terminal {
             const look = () => {
                 const found = this.text.slice(from).match(pattern);
                 if (found) done(() => resolve(found));
-                else if (this.#child.exitCode !== null) done(() => reject(this.#missing(pattern)));
+                else if (this.#isClosed) done(() => reject(this.#missing(pattern)));
             };
             const timer = setTimeout(() => done(() => reject(this.#missing(pattern))), timeout);
             const done = (settle: () => void) => {

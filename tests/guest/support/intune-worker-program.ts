@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // In the place of snow-intune-job: the same worker, whose root directories are of a few files and come
-// without a registry, slowly enough to be killed.
-import {appendFileSync, mkdirSync, readFileSync, writeFileSync} from 'node:fs';
+// without a registry, slowly enough to be killed; it waits while there is /run/lab-intune-hold.
+import {appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {setTimeout as sleep} from 'node:timers/promises';
 
 import {SnowError} from '../../../helper/src/host/error.ts';
@@ -32,6 +32,7 @@ async function main(): Promise<number> {
                     progress.bytes(file, FILES);
                     await sleep(10);
                 }
+                while (existsSync('/run/lab-intune-hold')) await sleep(10);
                 return {digest: `sha256:${version.padStart(64, '0')}`};
             },
             async provision(_host, rootfs, _record, {password, keep}) {
