@@ -35,8 +35,6 @@ export interface Answer {
     /** Code of a SnowError, or `!` for any other error. */
     readonly error?: string;
     readonly message?: string;
-    /** How long it took. */
-    readonly milliseconds: number;
 }
 
 const systemd = localSystemd();
@@ -61,10 +59,8 @@ function perform(call: Call, signal: AbortSignal): Promise<unknown> {
 async function answer(call: Call): Promise<void> {
     const controller = new AbortController();
     if (call.abortAfter !== undefined) setTimeout(() => controller.abort(), call.abortAfter);
-    const start = performance.now();
     const tell = (outcome: object): void => {
-        const milliseconds = performance.now() - start;
-        process.stdout.write(`${JSON.stringify({id: call.id, milliseconds, ...outcome})}\n`);
+        process.stdout.write(`${JSON.stringify({id: call.id, ...outcome})}\n`);
     };
     try {
         tell({result: (await perform(call, controller.signal)) ?? null});
