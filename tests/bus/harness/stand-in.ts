@@ -98,7 +98,7 @@ async function run(target: string, method: string, progress: Progress, signal: A
             }
             throw new SnowError('Cancelled', 'Cancelled by its owner');
         case 'brief':
-            await sleep(300);
+            await sleep(1500);
             break;
         case 'failing':
             throw new SnowError('Network', 'The server\n does not answer');
