@@ -64,10 +64,14 @@ afterEach(async () => {
 /** Of a container that does not run. */
 async function expectNothingLeft(): Promise<void> {
     expect(await lab.state()).toBe('inactive');
-    const left = await guest.run(
-        `grep ${RUNTIME}/ /proc/self/mountinfo; ls -A ${RUNTIME}/host ${RUNTIME}/dev; ls -d /run/systemd/nspawn/*.nspawn; machinectl --no-legend list`,
-    );
-    expect(left.stdout.replace(/^.*:\n?$/gm, '').trim()).toBe('');
+    const leftOver = async () => {
+        const {stdout} = await guest.run(
+            `grep ${RUNTIME}/ /proc/self/mountinfo; ls -A ${RUNTIME}/host ${RUNTIME}/dev; ls -d /run/systemd/nspawn/*.nspawn; machinectl --no-legend list`,
+        );
+        return stdout.replace(/^.*:\n?$/gm, '').trim();
+    };
+    // systemd-machined is told after the unit ended.
+    await expect.poll(leftOver).toBe('');
 }
 
 function start(more: Partial<Parameters<MachineLab['call']>[0]> = {}): Promise<MachineAnswer> {

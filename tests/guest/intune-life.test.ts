@@ -127,8 +127,10 @@ describe.each(['first', 'second'])('the %s life', life => {
     test('stop ends all of it, and open starts it again', async () => {
         await done('stop');
         expect(await status()).toMatchObject({state: 'stopped'});
-        expect(await desktop.windows()).toEqual([]);
-        expect((await lab.guest.check(['machinectl', 'list', '--no-legend'])).trim()).toBe('');
+        await expect.poll(() => desktop.windows()).toEqual([]);
+        await expect
+            .poll(() => lab.guest.check(['machinectl', 'list', '--no-legend']))
+            .toMatch(/^\s*$/);
         await done('open', 'edge');
         await expectWindow('Microsoft Edge', EDGE);
     });
