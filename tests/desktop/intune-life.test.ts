@@ -113,12 +113,12 @@ test('both applications show their windows, from the overview and from the menu'
 test('what is done elsewhere shows at once, and a click ends all of it', async () => {
     await lab.guest.check(['machinectl', 'poweroff', 'intune-u1001']);
     await expectState('Stopped');
-    expect(await desktop.windows()).toEqual([]);
+    await expect.poll(() => desktop.windows()).toEqual([]);
     await openMenu();
     await desktop.click(item('Microsoft Edge'));
     await expectWindow('Microsoft Edge', EDGE);
     await expectState('Running');
     await desktop.click({label: 'Intune', inside: intuneToggle});
     await expectState('Stopped');
-    expect(await desktop.windows()).toEqual([]);
+    await expect.poll(() => desktop.windows()).toEqual([]);
 });
