@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What a shell offers after Tab, and the manual page, as they are installed.
-import {setTimeout as sleep} from 'node:timers/promises';
-
 import {afterAll, beforeAll, describe, expect, test} from 'vitest';
 
 import {definitionFiles} from '../lab/definitions.ts';
@@ -20,14 +18,20 @@ beforeAll(async () => {
 });
 afterAll(() => guest?.kill());
 
-/** Types into an interactive shell until what is waited for shows. */
-async function typed(shell: readonly string[], lines: readonly string[], shows: RegExp) {
-    const terminal = guest.startTerminal(shell, {user: 'alice', timeout: 20_000});
-    for (const line of lines) {
-        terminal.type(line);
-        await sleep(1500);
+/** Types into an interactive shell, each text once it shows what comes before. */
+async function typed(
+    shell: readonly string[],
+    steps: readonly (readonly [before: RegExp, text: string])[],
+    shows: RegExp,
+) {
+    const terminal = guest.startTerminal(shell, {user: 'alice', timeout: 60_000});
+    let from = 0;
+    for (const [before, text] of steps) {
+        await terminal.waitFor(before, {from});
+        from = terminal.text.length;
+        terminal.type(text);
     }
-    await terminal.waitFor(shows);
+    await terminal.waitFor(shows, {from});
     // Ctrl-U takes back what is typed.
     terminal.type('\u0015exit\n');
     await terminal.exit;
@@ -73,18 +77,30 @@ describe('bash', () => {
     });
 
     test('completes a line that somebody types', async () => {
-        const load = 'source /usr/share/bash-completion/bash_completion\n';
         await typed(
             ['bash', '--norc', '-i'],
-            [load, 'snowctl feat\t', 'ena\t', 'pod\t'],
-            /features enable podman/,
+            [
+                [/\$ $/, 'source /usr/share/bash-completion/bash_completion\n'],
+                [/\$ $/, 'snowctl feat\t'],
+                [/features/, 'ena\t'],
+                [/enable/, 'pod\t'],
+            ],
+            /podman/,
         );
     });
 });
 
 test('zsh completes a line that somebody types', async () => {
-    const load = 'PS1="> "; unsetopt zle_bracketed_paste; autoload -U compinit; compinit -u\n';
-    await typed(['zsh', '-f', '-i'], [load, 'snowctl feat\t', 'ena\t', 'pod\t'], /podman/);
+    await typed(
+        ['zsh', '-f', '-i'],
+        [
+            [/vm% /, 'PS1="> "; autoload -U compinit; compinit -u\n'],
+            [/\n[^]*> /, 'snowctl feat\t'],
+            [/features/, 'ena\t'],
+            [/enable/, 'pod\t'],
+        ],
+        /podman/,
+    );
 });
 
 test('fish offers commands and features', async () => {
