@@ -141,7 +141,7 @@ describe('at the machine', () => {
             session,
         });
         await terminal.waitFor(/turn on the system extension figlet[^]*admin[^]*Password: /);
-        await typed();
+        await untilAsked();
         terminal.type(`${PASSWORD}\n`);
         await terminal.waitFor(/figlet 1\.0 is enabled and merged\./);
         expect(await terminal.exit).toBe(DONE);
@@ -155,7 +155,7 @@ describe('at the machine', () => {
             session,
         });
         await terminal.waitFor(/Password: /);
-        await typed();
+        await untilAsked();
         terminal.type('wrong\n');
         await terminal.waitFor(/AUTHENTICATION FAILED/);
         expect(await terminal.exit).toBe(NOT_AUTHORIZED);
@@ -168,7 +168,7 @@ describe('at the machine', () => {
         const script = 'snowctl features enable figlet; echo "status $?"; stty';
         const terminal = snow.guest.startTerminal(['bash', '-ic', script], {session});
         await terminal.waitFor(/Password: /);
-        await typed();
+        await untilAsked();
         terminal.interrupt();
         const [, status] = await terminal.waitFor(/status (\d+)/);
         expect(Number(status)).not.toBe(DONE);
@@ -278,9 +278,14 @@ describe('at the machine', () => {
     });
 });
 
-/** pkttyagent throws away what was typed before it was ready for it. */
-function typed() {
-    return new Promise(resolve => setTimeout(resolve, 400));
+/** pkttyagent throws away what was typed before it turned the echo off. */
+async function untilAsked(): Promise<void> {
+    await until('what is typed is read', async () => {
+        const {stdout} = await snow.guest.run(
+            'stty -a -F "/dev/$(ps -o tty= -C pkttyagent | tail -n 1)"',
+        );
+        return stdout.includes(' -echo ');
+    });
 }
 
 describe('root', () => {
@@ -365,7 +370,7 @@ systemctl start ssh.service`);
                 'snowctl features enable figlet',
             ]);
             await terminal.waitFor(/Authenticating as: admin[^]*Password: /);
-            await typed();
+            await untilAsked();
             terminal.type(`${PASSWORD}\n`);
             expect([user, await terminal.exit, terminal.text]).toEqual([
                 user,
