@@ -314,7 +314,7 @@ describe('root', () => {
     test('a job goes on to its end without its client', async () => {
         await snow.repository.setFault(`/ext/figlet/figlet_1.0_13_x86-64.raw.zst`, {
             kind: 'throttle',
-            bytesPerSecond: 200_000,
+            bytesPerSecond: 20_000,
         });
         const client = snow.guest.run(
             'echo $$ >/tmp/client; exec snowctl features enable figlet',
