@@ -122,6 +122,7 @@ describe('an ostree store', () => {
 
     test('is updated once, with progress, and a second time not', async () => {
         const {now, newest} = await next();
+        await bootc.configure({downloadTime: 3000});
         const job = await bus.start('Update');
         const total = await until('bytes are told', async () => {
             const {BytesTotal} = await bus.job(job);

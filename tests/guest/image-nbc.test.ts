@@ -357,7 +357,7 @@ describe('what goes wrong', () => {
     test('the worker killed: the next job tidies up', async () => {
         await offer(SECOND);
         const before = await machine.snapshot();
-        await machine.configure({stepTime: 1000});
+        await machine.configure({stepTime: 2000});
         const job = await image.start('Update');
         await image.step(/kernel and initramfs/);
         await guest.check(['systemctl', 'kill', '-s', 'KILL', 'snow-image-job.service']);
