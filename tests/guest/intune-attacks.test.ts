@@ -410,8 +410,7 @@ describe('root in a container', () => {
         const connect = python(
             'import socket; s = socket.socket(socket.AF_UNIX); s.connect("\\0lab"); print(s.recv(9).decode())',
         );
-        await sleep(500);
-        expect(await lab.insideText(connect)).toBe('abstract\n');
+        await expect.poll(async () => (await lab.inside(connect)).stdout).toBe('abstract\n');
         await guest.check('systemctl stop abstract');
     });
 

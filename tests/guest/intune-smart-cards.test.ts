@@ -55,7 +55,7 @@ test('a card that is put in while the container runs answers its programs', asyn
 });
 
 test('both sides have it at once: neither takes it from the other', async () => {
-    const host = guest.run('timeout 2 pcsc_scan', {session: alice});
+    const host = guest.run('timeout 6 pcsc_scan', {session: alice});
     expect((await inside(ASK)).stdout).toContain(ANSWER);
     expect((await guest.run(ASK, {session: alice})).stdout).toContain(ANSWER);
     expect((await inside(ASK)).stdout).toContain(ANSWER);
