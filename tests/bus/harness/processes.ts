@@ -22,6 +22,8 @@ export function startProgram(
     const child = spawn(program, args, {stdio: ['ignore', 'pipe', 'pipe'], ...options});
     const lines: string[] = [];
     const waiting = new Set<() => void>();
+    /** Nothing more can come: a program that ended may have left lines that are yet to be read. */
+    let isClosed = false;
     for (const stream of [child.stdout, child.stderr]) {
         if (!stream) continue;
         createInterface(stream).on('line', line => {
@@ -35,6 +37,7 @@ export function startProgram(
             resolve(String(error));
         });
         child.once('close', (code, signal) => {
+            isClosed = true;
             resolve(code ?? signal ?? 'ended');
             for (const look of [...waiting]) look();
         });
@@ -60,7 +63,7 @@ export function startProgram(
                     if (line !== undefined) {
                         stop();
                         resolve(line);
-                    } else if (child.exitCode !== null || child.signalCode !== null) {
+                    } else if (isClosed) {
                         fail('ended');
                     }
                 };

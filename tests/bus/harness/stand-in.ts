@@ -109,7 +109,7 @@ async function run(target: string, method: string, progress: Progress, signal: A
     }
     if (method === 'Check') {
         process.stdout.write('check begins\n');
-        await sleep(100);
+        await sleep(250);
         process.stdout.write('check ends\n');
     }
     if (target !== '') await setEnabled(target, method !== 'Disable');
