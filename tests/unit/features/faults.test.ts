@@ -364,9 +364,11 @@ describe('definitions', () => {
 
 describe('callers', () => {
     it('get Busy while another one is at work', async () => {
-        await machine.repository.setFault(IMAGE, {kind: 'latency', ms: 300, times: 1});
+        await machine.repository.setFault(IMAGE, {kind: 'latency', ms: 2000, times: 1});
         const first = turnOn();
-        await new Promise(resolve => setTimeout(resolve, 100));
+        await expect
+            .poll(async () => (await machine.repository.log()).requests.map(({path}) => path))
+            .toContain(IMAGE);
         await expect(disable(machine.another(), 'other', quiet, unstopped)).rejects.toMatchObject({
             code: 'Busy',
         });

