@@ -9,6 +9,7 @@ import {afterEach, beforeEach, describe, expect, it} from 'vitest';
 
 import type {ErrorCode} from '../../../helper/src/host/error.ts';
 import type {Host} from '../../../helper/src/host/host.ts';
+import {httpLimits, localHttp} from '../../../helper/src/host/http.ts';
 import {disable, enable, update} from '../../../helper/src/features/operations.ts';
 import {readFeatures} from '../../../helper/src/features/state.ts';
 import type {Fault} from '../../lab/faults.ts';
@@ -364,15 +365,18 @@ describe('definitions', () => {
 
 describe('callers', () => {
     it('get Busy while another one is at work', async () => {
-        await machine.repository.setFault(IMAGE, {kind: 'latency', ms: 2000, times: 1});
-        const first = turnOn();
+        await machine.repository.setFault(IMAGE, {kind: 'hang'});
+        const patient = {...machine.host, http: localHttp(httpLimits)};
+        const abort = new AbortController();
+        const first = turnOn(patient, abort.signal).catch((error: unknown) => error);
         await expect
             .poll(async () => (await machine.repository.log()).requests.map(({path}) => path))
             .toContain(IMAGE);
         await expect(disable(machine.another(), 'other', quiet, unstopped)).rejects.toMatchObject({
             code: 'Busy',
         });
-        await first;
+        abort.abort();
+        expect(await first).toMatchObject({code: 'Cancelled'});
         await disable(machine.another(), 'other', quiet, unstopped);
     });
 

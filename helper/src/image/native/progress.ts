@@ -3,6 +3,7 @@
 //
 //     Downloading 1.2G for URL.
 //     Got 57% of URL.
+//     Got 58% of URL. 12s left at 24M/s.
 //     Acquired 1.2G for URL.
 //     Successfully acquired 'URL'.
 
@@ -32,7 +33,7 @@ export class UpdateProgress {
 
     /** Takes a line of the program's. */
     read(line: string): void {
-        const got = /^Got (\d{1,3})% of (\S+)\.$/.exec(line);
+        const got = /^Got (\d{1,3})% of (\S+)\.(?: |$)/.exec(line);
         if (got) return this.#note(got[2], Math.min(Number(got[1]), 100) / 100);
         const started = /^Downloading \S+ for (\S+)\.$/.exec(line)?.[1];
         if (started !== undefined) {

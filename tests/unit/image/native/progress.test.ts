@@ -28,9 +28,12 @@ const lines = [
     `Downloading 3M for ${ROOT}.`,
     `Got 5% of ${ROOT}.`,
     `Got 3% of ${ROOT}.`,
+    `Got 13% of ${ROOT}. 13s left at 194.9K/s.`,
+    `Got 74% of ${ROOT}. 1min 2s left at 1.2M/s.`,
     `Acquired 3M for ${ROOT}.`,
     `Successfully acquired '${ROOT}'.`,
     'Got 99% of https://example.org/another.',
+    'Got 99% of https://example.org/another. 1s left at 1.2M/s.',
     `Acquired 1K for ${UKI}.`,
     `Successfully installed '${UKI}' (url-file) as '/boot/x' (regular-file).`,
 ];
@@ -44,7 +47,7 @@ test('the bytes of all parts, and what each of them is', () => {
         'Installing 2',
     ]);
     const done = bytes.map(([count]) => count);
-    expect(done).toEqual([0, 0, 50, 100, 100, 150, 150, 1100, 1100, 1110]);
+    expect(done).toEqual([0, 0, 50, 100, 100, 150, 150, 230, 840, 1100, 1100, 1110]);
     expect(new Set(bytes.map(([, total]) => total))).toEqual(new Set([1110]));
 });
 
